@@ -1,0 +1,53 @@
+import type { FastifyRequest } from "fastify";
+import { apiTokenOf } from "../auth/access.ts";
+import type { Registry } from "../metadata/registries.ts";
+import { findRepository, type Repository } from "../metadata/repositories.ts";
+import { RegistryError } from "../model/errors.ts";
+import { parseRegistryName, parseRepositoryName } from "../model/name.ts";
+import type { Backend } from "../registry/backend.ts";
+import { getRegistry } from "../registry/registries.ts";
+
+/**
+ * The registry that the URL names. A name that cannot be one, and another account's, look like one that is not there.
+ * @throws {RegistryError} REGISTRY_UNKNOWN
+ */
+export async function registryOf(
+  backend: Backend,
+  request: FastifyRequest<{ Params: { registry: string } }>,
+): Promise<Registry> {
+  const name = known(
+    () => parseRegistryName(request.params.registry),
+    "REGISTRY_UNKNOWN",
+    "registry does not exist",
+  );
+  return getRegistry(backend, apiTokenOf(request).accountId, name);
+}
+
+/**
+ * The repository that the URL names, if it holds anything.
+ * @throws {RegistryError} REGISTRY_UNKNOWN, NAME_UNKNOWN
+ */
+export async function repositoryOf(
+  backend: Backend,
+  request: FastifyRequest<{ Params: { registry: string; repository: string } }>,
+): Promise<{ registry: Registry; repository: Repository }> {
+  const registry = await registryOf(backend, request);
+  const name = known(
+    () => parseRepositoryName(request.params.repository),
+    "NAME_UNKNOWN",
+    "repository not found",
+  );
+  const repository = await findRepository(backend.db, registry.id, name);
+  if (repository === undefined || repository.manifestCount === 0) {
+    throw new RegistryError("NAME_UNKNOWN", "repository not found");
+  }
+  return { registry, repository };
+}
+
+function known<T>(parse: () => T, code: "REGISTRY_UNKNOWN" | "NAME_UNKNOWN", message: string): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new RegistryError(code, message, { cause });
+  }
+}

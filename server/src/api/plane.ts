@@ -1,0 +1,44 @@
+/**
+ * The management plane's door: DigitalOcean's container registry API, and the token service that the data plane's
+ * clients are sent to. It parses what arrives, makes one call into registry/ or a query, and presents the outcome in the
+ * API's shapes; no rule is decided here.
+ */
+import type { FastifyInstance } from "fastify";
+import type { AccessContext } from "../auth/access.ts";
+import type { Backend } from "../registry/backend.ts";
+import { dockerCredentialRoutes } from "./docker-credentials.ts";
+import { answerError, answerNotFound } from "./errors.ts";
+import { manifestRoutes } from "./manifests.ts";
+import { registryRoutes } from "./registries.ts";
+import { repositoryRoutes } from "./repositories.ts";
+import { tagRoutes } from "./tags.ts";
+import { tokenServiceRoutes } from "./token-service.ts";
+
+export type ApiContext = AccessContext & { backend: Backend };
+
+/** The prefixes that are the management API's, with all below them. */
+export const PREFIXES = ["/v2/registry", "/v2/registries", "/v2/account", "/v2/kubernetes", "/v1"] as const;
+
+/** What holds in every context of this plane: its body parser, its errors, its answer where nothing is. */
+export function managementContext(app: FastifyInstance): void {
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.removeContentTypeParser("application/json");
+  // Clients send `Content-Type: application/json` with an empty body, on DELETE and POST.
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else void parseJson(request, body as string, done);
+  });
+}
+
+/** The routes below `/v2/registry`. */
+export function registryPlane(app: FastifyInstance, context: ApiContext): void {
+  managementContext(app);
+  registryRoutes(app, context);
+  dockerCredentialRoutes(app, context);
+  repositoryRoutes(app, context);
+  tagRoutes(app, context);
+  manifestRoutes(app, context);
+  tokenServiceRoutes(app, context);
+}

@@ -1,0 +1,54 @@
+import { randomUUID } from "node:crypto";
+import {
+  deleteApiTokensOfKind,
+  findApiTokenBySha256,
+  getFirstAccountId,
+  insertAccount,
+  insertApiToken,
+  insertInstallation,
+} from "../metadata/accounts.ts";
+import { type Database, type Queries, transact } from "../metadata/database.ts";
+import { TOKEN_SCOPES } from "../model/scope.ts";
+import { newApiTokenSecret, sha256Of } from "./tokens.ts";
+
+/**
+ * Makes the first account and its owner's token, where there is none; pins the token where a value is given for it: the
+ * one before stops working. A token that is made here is handed over before it is stored, so that none is stored that
+ * nobody has seen.
+ */
+export async function ensureOwner(
+  { db, now }: { db: Database; now: () => number },
+  { pinnedToken, handOver }: { pinnedToken: string | undefined; handOver: (token: string) => Promise<void> },
+): Promise<void> {
+  const secret = pinnedToken ?? ((await isNew(db)) ? newApiTokenSecret() : undefined);
+  if (secret === undefined) return;
+  if (pinnedToken === undefined) await handOver(secret);
+  await transact(db, async (tx) => {
+    const isFirst = await insertInstallation(tx, now());
+    if (isFirst) await insertAccount(tx, { uuid: randomUUID(), name: "owner", now: now() });
+    // Another process was first, and has handed its own token over.
+    else if (pinnedToken === undefined) return;
+    await putOwnerToken(tx, sha256Of(secret), now());
+  });
+}
+
+async function isNew(db: Queries): Promise<boolean> {
+  const row = await db.selectFrom("installation").select("id").executeTakeFirst();
+  return row === undefined;
+}
+
+async function putOwnerToken(tx: Queries, sha256: string, now: number): Promise<void> {
+  const there = await findApiTokenBySha256(tx, sha256);
+  if (there?.kind === "owner") return;
+  await deleteApiTokensOfKind(tx, "owner");
+  await insertApiToken(tx, {
+    accountId: await getFirstAccountId(tx),
+    kind: "owner",
+    name: "owner",
+    sha256,
+    scopes: TOKEN_SCOPES,
+    registryId: undefined,
+    expiresAt: undefined,
+    now,
+  });
+}

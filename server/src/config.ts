@@ -1,0 +1,443 @@
+/**
+ * What the server is told when it starts: flags, environment, and files that the environment names, parsed
+ * once into a `Config`. Nothing else reads any of them. The table of settings is the whole of it; the help
+ * text and the refusals are made from the same rows.
+ */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { closest, distance } from "fastest-levenshtein";
+import proxyAddr from "proxy-addr";
+import { StartError } from "./start-error.ts";
+
+export interface Config {
+  /** 0 takes a port that is free. */
+  readonly port: number;
+  readonly host: string;
+  /** An absolute path. */
+  readonly dataDir: string;
+  /** Where clients find the server, if that is not where it listens. No path, query or credentials. */
+  readonly publicUrl: URL | undefined;
+  /** The proxies whose `X-Forwarded-…` headers are believed: addresses, networks, or proxy-addr's words for them. */
+  readonly trustedProxies: readonly string[];
+  readonly dbUrl: string | undefined;
+  readonly ownerToken: string | undefined;
+  readonly writeTokenLifeSeconds: number;
+  readonly leaseSeconds: number;
+  readonly rateLimit: "off";
+}
+
+/** A flag, a variable or a file that cannot be used as it is. */
+export class ConfigError extends StartError {
+  override readonly name = "ConfigError";
+}
+
+type Environment = Readonly<NodeJS.ProcessEnv>;
+
+/** A setting: its names, what the help says, and the one parser of its text. */
+type Setting<T> = {
+  readonly variable: `BOXYARD_${string}`;
+  readonly flag?: string;
+  /** What stands for the value in the help. */
+  readonly placeholder: string;
+  readonly help: string;
+  /** @throws {ConfigError} that begins with the name the text came under. */
+  readonly parse: (text: string, name: string) => T;
+} & (
+  | { readonly fallback: string | ((env: Environment) => string) } // parsed like any other text
+  | { readonly absent: T }
+);
+
+const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
+  port: {
+    variable: "BOXYARD_PORT",
+    flag: "port",
+    placeholder: "PORT",
+    help: "the port to listen on; 0 takes a free one",
+    parse: parsePort,
+    fallback: "5100",
+  },
+  host: {
+    variable: "BOXYARD_HOST",
+    flag: "host",
+    placeholder: "ADDRESS",
+    help: "the address to listen on; 0.0.0.0 is all of them",
+    parse: parseHost,
+    fallback: "127.0.0.1",
+  },
+  dataDir: {
+    variable: "BOXYARD_DATA",
+    flag: "data",
+    placeholder: "FOLDER",
+    help: "where rows and bytes are kept (default $XDG_DATA_HOME/boxyard or ~/.local/share/boxyard)",
+    parse: parseFolder,
+    fallback: dataHome,
+  },
+  publicUrl: {
+    variable: "BOXYARD_PUBLIC_URL",
+    placeholder: "URL",
+    help: "where clients find the server, such as https://registry.example.com",
+    parse: parsePublicUrl,
+    absent: undefined,
+  },
+  trustedProxies: {
+    variable: "BOXYARD_TRUSTED_PROXIES",
+    placeholder: "LIST",
+    help: "proxies whose X-Forwarded headers count: addresses, CIDRs, loopback, linklocal, uniquelocal (default none)",
+    parse: parseProxies,
+    absent: [],
+  },
+  dbUrl: {
+    variable: "BOXYARD_DB_URL",
+    placeholder: "URL",
+    help: "a PostgreSQL database, postgres://…, in place of the built-in one",
+    parse: parseDatabaseUrl,
+    absent: undefined,
+  },
+  ownerToken: {
+    variable: "BOXYARD_OWNER_TOKEN",
+    placeholder: "TOKEN",
+    help: "the owner's token, in place of one that is made at first start: 32 to 128 of A-Z a-z 0-9 _ -",
+    parse: parseOwnerToken,
+    absent: undefined,
+  },
+  writeTokenLifeSeconds: {
+    variable: "BOXYARD_WRITE_TOKEN_LIFE",
+    placeholder: "TIME",
+    help: "how long a push token lives, 1s to 15m",
+    parse: (text, name) => parseDurationSeconds(text, name, { least: "1s", most: "15m" }),
+    fallback: "15m",
+  },
+  leaseSeconds: {
+    variable: "BOXYARD_LEASE",
+    placeholder: "TIME",
+    help: "how long content that a client was told exists is kept at least, from 2s; promised for half of it",
+    parse: (text, name) => parseDurationSeconds(text, name, { least: "2s" }),
+    fallback: "24h",
+  },
+  rateLimit: {
+    variable: "BOXYARD_RATE_LIMIT",
+    placeholder: "off",
+    help: "limits on management calls; none are built yet",
+    parse: parseRateLimit,
+    fallback: "off",
+  },
+};
+
+const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
+
+/** The flags that ask for a text instead of a server. */
+const QUESTIONS = ["help", "version"] as const;
+
+/** Reads every setting: a flag before the environment, that before a file it names, that before the default. */
+export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
+  const flags = parseFlags(argv);
+  checkVariables(env);
+
+  function value<T>(setting: Setting<T>): T {
+    const { variable, flag } = setting;
+    const fromFlag = flag === undefined ? undefined : flags.get(flag);
+    if (fromFlag !== undefined) return setting.parse(fromFlag, `--${flag}`);
+    const fromVariable = env[variable];
+    if (fromVariable !== undefined) return setting.parse(fromVariable, variable);
+    const file = env[`${variable}_FILE`];
+    if (file !== undefined)
+      return setting.parse(readSettingFile(file, `${variable}_FILE`), `${variable}_FILE`);
+    if ("absent" in setting) return setting.absent;
+    const { fallback } = setting;
+    return setting.parse(typeof fallback === "string" ? fallback : fallback(env), variable);
+  }
+
+  return {
+    port: value(SETTINGS.port),
+    host: value(SETTINGS.host),
+    dataDir: value(SETTINGS.dataDir),
+    publicUrl: value(SETTINGS.publicUrl),
+    trustedProxies: value(SETTINGS.trustedProxies),
+    dbUrl: value(SETTINGS.dbUrl),
+    ownerToken: value(SETTINGS.ownerToken),
+    writeTokenLifeSeconds: value(SETTINGS.writeTokenLifeSeconds),
+    leaseSeconds: value(SETTINGS.leaseSeconds),
+    rateLimit: value(SETTINGS.rateLimit),
+  };
+}
+
+/** The text that the command line asks for instead of a server, if it does. Other mistakes on it do not matter then. */
+export function findQuestion(argv: readonly string[]): (typeof QUESTIONS)[number] | undefined {
+  const asked = new Set(flagTokens(argv).map((token) => (token.kind === "option" ? token.name : "")));
+  return QUESTIONS.find((question) => asked.has(question));
+}
+
+/** What `--help` prints. */
+export function helpText(): string {
+  const defaultOf = (setting: Setting<unknown>) =>
+    "fallback" in setting && typeof setting.fallback === "string" ? ` (default ${setting.fallback})` : "";
+  const flags = ALL.flatMap((setting): [string, string][] =>
+    setting.flag === undefined
+      ? []
+      : [[`--${setting.flag} ${setting.placeholder}`, `${setting.help}${defaultOf(setting)}`]],
+  );
+  const variables = ALL.map((setting): [string, string] => [
+    `${setting.variable}=${setting.placeholder}`,
+    setting.flag === undefined ? `${setting.help}${defaultOf(setting)}` : `the same as --${setting.flag}`,
+  ]);
+  const columns = (rows: [string, string][]) => {
+    const width = Math.max(...rows.map(([left]) => left.length));
+    return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+  };
+  return `Usage: boxyard [flags]
+
+A container registry that anyone can run.
+
+Flags:
+${columns([...flags, ["--help", "print this and stop"], ["--version", "print the version and stop"]])}
+
+Environment, where no flag says otherwise. With _FILE at the end of the name, the value is a file that holds it:
+${columns(variables)}
+
+A time is a number and a unit: 40s, 15m, 24h.
+`;
+}
+
+// --- where text comes from ---
+
+function flagTokens(argv: readonly string[]) {
+  const valued = ALL.flatMap(({ flag }) => (flag === undefined ? [] : [[flag, { type: "string" }] as const]));
+  const questions = QUESTIONS.map(
+    (question) => [question, { type: "boolean", short: question.charAt(0) }] as const,
+  );
+  // Not strict: its refusals are sentences of Node's own, and without a suggestion.
+  return parseArgs({
+    args: [...argv],
+    options: Object.fromEntries([...valued, ...questions]),
+    strict: false,
+    tokens: true,
+  }).tokens;
+}
+
+function parseFlags(argv: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const token of flagTokens(argv)) {
+    if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional") {
+      throw new ConfigError(
+        `${quote(token.value)} is not a flag, and flags are all there is; --help lists them.`,
+      );
+    }
+    if (QUESTIONS.some((question) => question === token.name)) continue;
+    const setting = ALL.find(({ flag }) => flag === token.name);
+    if (setting === undefined)
+      throw new ConfigError(`unknown flag ${token.rawName}. ${suggestForFlag(token.name)}`);
+    // `--port --host x` would otherwise listen on the port "--host".
+    if (
+      token.value === undefined ||
+      token.value === "" ||
+      (!token.inlineValue && token.value.startsWith("-"))
+    ) {
+      throw new ConfigError(`${token.rawName} needs a value: ${token.rawName} ${setting.placeholder}.`);
+    }
+    values.set(token.name, token.value);
+  }
+  return values;
+}
+
+function checkVariables(env: Environment): void {
+  for (const name of Object.keys(env).sort()) {
+    if (!name.startsWith("BOXYARD_")) continue;
+    const plain = name.endsWith("_FILE") ? name.slice(0, -"_FILE".length) : name;
+    if (!ALL.some(({ variable }) => variable === plain)) {
+      throw new ConfigError(`unknown environment variable ${name}. ${suggestForVariable(name, plain)}`);
+    }
+    if (env[name] === "") throw new ConfigError(`${name} is set but empty. Give it a value, or unset it.`);
+    if (plain !== name && env[plain] !== undefined) {
+      throw new ConfigError(`${plain} and ${name} are both set. Unset one of them.`);
+    }
+  }
+}
+
+function readSettingFile(file: string, name: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : "error";
+    throw new ConfigError(
+      `${name}: cannot read ${quote(file)} (${reason}). Name a file that this user may read.`,
+      {
+        cause,
+      },
+    );
+  }
+  const value = text.replace(/\r?\n$/, "");
+  if (value === "") throw new ConfigError(`${name}: ${quote(file)} is empty. Write the value into it.`);
+  return value;
+}
+
+function suggestForFlag(name: string): string {
+  // A setting without a flag is found here as well: `--owner-token` leads to its variable.
+  const candidates = new Map(
+    ALL.map(({ flag, variable }) => [
+      flag ?? flagLike(variable),
+      flag === undefined ? variable : `--${flag}`,
+    ]),
+  );
+  for (const question of QUESTIONS) candidates.set(question, `--${question}`);
+  const near = findNear(name.toLowerCase(), [...candidates.keys()]);
+  const known = near === undefined ? undefined : candidates.get(near);
+  if (known === undefined) return "--help lists all there are.";
+  return known.startsWith("--") ? `Did you mean ${known}?` : `Set ${known} in the environment instead.`;
+}
+
+function flagLike(variable: string): string {
+  return variable.slice("BOXYARD_".length).toLowerCase().replaceAll("_", "-");
+}
+
+function suggestForVariable(name: string, plain: string): string {
+  // For a service called "boxyard", Kubernetes sets these in every pod of its namespace.
+  if (/^BOXYARD_(SERVICE_(HOST|PORT)|PORT_\d+_)/.test(name)) return KUBERNETES_HINT;
+  const near = findNear(
+    plain,
+    ALL.map(({ variable }) => variable),
+  );
+  if (near === undefined) return "boxyard --help lists all there are.";
+  return `Did you mean ${name === plain ? near : `${near}_FILE`}?`;
+}
+
+const KUBERNETES_HINT =
+  'It looks like what Kubernetes sets for a service named "boxyard": put enableServiceLinks: false in the pod\'s spec.';
+
+function findNear(word: string, candidates: readonly string[]): string | undefined {
+  const near = closest(word, candidates);
+  return distance(word, near) <= Math.max(2, Math.floor(near.length / 3)) ? near : undefined;
+}
+
+function dataHome(env: Environment): string {
+  const xdg = env.XDG_DATA_HOME;
+  // The XDG specification says to ignore a relative one.
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), ".local", "share");
+  return join(base, "boxyard");
+}
+
+// --- what text means ---
+
+function parsePort(text: string, name: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  if (text.startsWith("tcp://"))
+    throw new ConfigError(`${name}: ${quote(text)} is not a port. ${KUBERNETES_HINT}`);
+  throw new ConfigError(`${name}: ${quote(text)} is not a port. Use a whole number from 0 to 65535.`);
+}
+
+function parseHost(text: string, name: string): string {
+  // Two listening sockets would otherwise come of it, one for each family.
+  if (text === "localhost") return "127.0.0.1";
+  const unbracketed = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+  if (isIP(unbracketed) !== 0) return unbracketed;
+  // The last label of a host name is not a number: 127.0.0.256 is a slip.
+  if (/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$/i.test(text) && text.length <= 253)
+    return text;
+  throw new ConfigError(
+    `${name}: ${quote(text)} is not an address. Use an IP address or a host name of this machine, without a port.`,
+  );
+}
+
+function parseFolder(text: string, name: string): string {
+  if (text.includes("\0")) throw new ConfigError(`${name}: a path cannot contain a zero byte.`);
+  // The shell expands ~ only where a word begins with it, so not in --data=~/boxes or in an env file.
+  return resolve(text.replace(/^~(?=\/|$)/, () => homedir()));
+}
+
+/** The text itself is in no message: it may hold a password. */
+function parsePublicUrl(text: string, name: string): URL {
+  const example = "Use a URL such as https://registry.example.com.";
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new ConfigError(`${name} is not an http or https URL. ${example}`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new ConfigError(`${name} must not contain a user name or password. ${example}`);
+  }
+  if (url.pathname !== "/") throw new ConfigError(`${name} must not contain a path. ${example}`);
+  if (/[?#]/.test(text)) throw new ConfigError(`${name} must not contain a query or a fragment. ${example}`);
+  return url;
+}
+
+function parseProxies(text: string, name: string): readonly string[] {
+  const words = ["loopback", "linklocal", "uniquelocal"];
+  const proxies = text.split(",").map((proxy) => proxy.trim());
+  for (const proxy of proxies) {
+    if (words.includes(proxy)) continue;
+    // proxy-addr alone would read "10" as the address 0.0.0.10.
+    if (isIP(proxy.split("/")[0] ?? "") === 0 || !isProxyRange(proxy)) {
+      throw new ConfigError(
+        `${name}: ${quote(proxy)} is not an address or a CIDR. Separate them by commas; ${words.join(", ")} work too.`,
+      );
+    }
+  }
+  return proxies;
+}
+
+function isProxyRange(text: string): boolean {
+  try {
+    proxyAddr.compile(text);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+/** The text itself is in no message: it holds a password. */
+function parseDatabaseUrl(text: string, name: string): string {
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new ConfigError(`${name} is not a PostgreSQL URL. Use postgres://USER:PASSWORD@HOST:PORT/DATABASE.`);
+}
+
+/** The text itself is in no message: it opens everything. */
+function parseOwnerToken(text: string, name: string): string {
+  if (/^[A-Za-z0-9_-]{32,128}$/.test(text)) return text;
+  throw new ConfigError(
+    `${name} must be 32 to 128 characters of A-Z a-z 0-9 _ - and is not. \`openssl rand -hex 32\` makes one.`,
+  );
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+function findDurationSeconds(text: string): number | undefined {
+  const [, number = "", unit = ""] = /^(\d{1,6})([smh])$/.exec(text) ?? [];
+  const unitSeconds = UNIT_SECONDS[unit];
+  return unitSeconds === undefined ? undefined : Number(number) * unitSeconds;
+}
+
+function parseDurationSeconds(
+  text: string,
+  name: string,
+  { least, most }: { least: string; most?: string },
+): number {
+  const seconds = findDurationSeconds(text);
+  if (seconds === undefined) {
+    throw new ConfigError(
+      `${name}: ${quote(text)} is not a time. Use a number and a unit (s, m or h), such as 40s, 15m or 24h.`,
+    );
+  }
+  if (seconds < (findDurationSeconds(least) ?? 0)) {
+    throw new ConfigError(`${name}: ${quote(text)} is too short. Use ${least} or more.`);
+  }
+  if (most !== undefined && seconds > (findDurationSeconds(most) ?? 0)) {
+    throw new ConfigError(`${name}: ${quote(text)} is too long. Use ${most} or less.`);
+  }
+  return seconds;
+}
+
+function parseRateLimit(text: string, name: string): "off" {
+  if (text === "off") return text;
+  throw new ConfigError(
+    `${name}: ${quote(text)} cannot be used: limits are not built yet. Use off, or unset it.`,
+  );
+}
+
+/** The text as it was given, on one line and not too long. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

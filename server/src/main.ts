@@ -1,0 +1,149 @@
+/**
+ * The process: read the configuration, take the data folder, open the backend, listen, and on a signal stop.
+ * Each part is released in the opposite order, whether it was stopped or never came to listen.
+ */
+
+import { existsSync } from "node:fs";
+import { rm, statfs } from "node:fs/promises";
+import { flushCompileCache } from "node:module";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { buildApp } from "./app.ts";
+import { ensureOwner } from "./auth/owner.ts";
+import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./banner.ts";
+import { type Config, findQuestion, helpText, parseConfig } from "./config.ts";
+import { watchConnections } from "./connections.ts";
+import { type DataFolder, putPrivateFile, takeDataFolder } from "./data-folder.ts";
+import { openBackend } from "./registry/backend.ts";
+import { StartError } from "./start-error.ts";
+import { explainBackendFailure, explainListenFailure } from "./start-failures.ts";
+import { VERSION } from "./version.ts";
+
+const STOP_SECONDS = 30;
+/** `npm start` hands on the Ctrl-C that the terminal has sent to the server as well: that is one signal, not two. */
+const SAME_SIGNAL_MS = 500;
+const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+const FIRST_LOGIN = "first-login.txt";
+
+async function serve(config: Config): Promise<void> {
+  using folder = takeDataFolder(config.dataDir);
+  await using backend = await openBackend(config).catch((error: unknown) => {
+    throw explainBackendFailure(error, config);
+  });
+  const isTerminal = process.stdout.isTTY;
+  let newToken: string | undefined;
+  await ensureOwner(backend, {
+    pinnedToken: config.ownerToken,
+    // In a file even if there is a terminal to print it to: should this start fail before it does, the token is not lost.
+    handOver: async (token) => {
+      const text = firstLoginText(findUrl(config, config.port), join(folder.path, FIRST_LOGIN), token);
+      await putPrivateFile(folder, FIRST_LOGIN, text);
+      newToken = token;
+    },
+  });
+
+  const readiness = { stopping: false };
+  await using app = await buildApp(backend, {
+    publicUrl: config.publicUrl,
+    trustedProxies: config.trustedProxies,
+    // On a terminal the banner is the output.
+    logger: { level: isTerminal ? "warn" : "info" },
+    readiness,
+  });
+  endOnBugs(app);
+  const connections = watchConnections(app.server);
+  await app.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
+    throw explainListenFailure(error, config);
+  });
+  const stopSignal = nextStopSignal();
+
+  const start = await describeStart(config, portOf(app));
+  if (isTerminal) await greet(config, folder, start, newToken);
+  else logStart(app, folder, start, newToken !== undefined);
+  flushCompileCache();
+
+  const signal = await stopSignal;
+  readiness.stopping = true;
+  app.log.info({ signal }, "stopping");
+  await connections.drain(STOP_SECONDS);
+  await app.close();
+}
+
+async function describeStart(config: Config, port: number): Promise<Start> {
+  const url = findUrl(config, port);
+  const { bavail, bsize } = await statfs(config.dataDir);
+  return {
+    version: VERSION,
+    url,
+    isPlainToOthers: url.protocol === "http:" && !isLoopback(config.host),
+    dataDir: config.dataDir,
+    database: config.dbUrl === undefined ? "SQLite" : "PostgreSQL",
+    freeBytes: bavail * bsize,
+  };
+}
+
+/** Prints what a person needs, a new owner token included; having been shown, it is kept nowhere. */
+async function greet(
+  config: Config,
+  folder: DataFolder,
+  start: Start,
+  newToken: string | undefined,
+): Promise<void> {
+  const file = join(folder.path, FIRST_LOGIN);
+  const isWaiting = newToken === undefined && config.ownerToken === undefined && existsSync(file);
+  process.stdout.write(banner(start, { ownerToken: newToken, tokenFile: isWaiting ? file : undefined }));
+  if (newToken !== undefined) await rm(file);
+}
+
+function logStart(app: FastifyInstance, folder: DataFolder, start: Start, isFirst: boolean): void {
+  const { version, url, dataDir, database } = start;
+  app.log.info({ version, port: portOf(app), url: url.origin, data_folder: dataDir, database }, "started");
+  if (isFirst) app.log.info({ setup_file: join(folder.path, FIRST_LOGIN) }, "first start");
+}
+
+function findUrl({ publicUrl, host }: Config, port: number): URL {
+  return publicUrl ?? publicUrlOf(host, port);
+}
+
+/** The port that the app listens on. */
+function portOf(app: FastifyInstance): number {
+  const address = app.server.address();
+  if (address === null || typeof address === "string") throw new Error("the app does not listen on a port");
+  return address.port;
+}
+
+/** The first signal to stop. Another one while the server is stopping ends the process at once. */
+function nextStopSignal(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let stoppingSince: number | undefined;
+  for (const [signal, number] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      resolve(signal);
+      stoppingSince ??= performance.now();
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(128 + number);
+    });
+  }
+  return promise;
+}
+
+/** What nobody caught is logged and ends the process: every state that a crash leaves is one to start from. */
+function endOnBugs(app: FastifyInstance): void {
+  process.on("uncaughtException", (error) => {
+    app.log.fatal(error);
+    process.exit(1);
+  });
+}
+
+// What is made here holds secrets: nobody else on this machine reads it.
+process.umask(0o077);
+try {
+  const argv = process.argv.slice(2);
+  const question = findQuestion(argv);
+  if (question === "help") process.stdout.write(helpText());
+  else if (question === "version") process.stdout.write(`boxyard ${VERSION}\n`);
+  else await serve(parseConfig(argv, process.env));
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  process.stderr.write(`boxyard: ${error.message}\n`);
+  process.exitCode = 2;
+}

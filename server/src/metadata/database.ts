@@ -1,0 +1,135 @@
+/**
+ * The cellar of rows: which database, its transactions, and when what was committed is on disk. One query text serves
+ * SQLite and PostgreSQL; the queries are one file a noun beside this one. No rule of the registry is decided here.
+ */
+import { type Dialect, Kysely } from "kysely";
+import { Migrator } from "kysely/migration";
+import { RegistryError } from "../model/errors.ts";
+import type { ColumnTypes } from "./migrations/column-types.ts";
+import { migrationsFor } from "./migrations/index.ts";
+import type { Schema } from "./schema.ts";
+
+/** What a query runs on: the database, or a transaction on it. */
+export type Queries = Kysely<Schema>;
+
+/** How an engine differs, beyond its dialect. */
+export interface Engine {
+  dialect: Dialect;
+  /** Resolves when all that was committed before the call is on disk. */
+  durable(): Promise<void>;
+  /** Milliseconds since 1970 by the clock that leases and expiries go by. */
+  now(): number;
+  close(): Promise<void>;
+}
+
+/** A written database that this version does not know. */
+export class DatabaseTooNewError extends Error {
+  override readonly name = "DatabaseTooNewError";
+}
+
+/** Outside a transaction it only reads: whoever writes calls {@link transact}. */
+export class Database extends Kysely<Schema> {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    super({ dialect: engine.dialect });
+    this.#engine = engine;
+  }
+
+  /**
+   * Resolves when all that was committed before the call is on disk. Who promises something after a mere read waits
+   * for it too: the read may have seen what a power cut takes back.
+   */
+  durable(): Promise<void> {
+    return this.#engine.durable();
+  }
+
+  now(): number {
+    return this.#engine.now();
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.destroy();
+    await this.#engine.close();
+  }
+}
+
+/**
+ * Runs `work` in one transaction and returns when its commit is on disk. Inside, nothing but SQL on `tx` is awaited.
+ * What the database refuses for the sake of order (a deadlock, a serialisation failure) is tried again.
+ * @throws {RegistryError} STORAGE_FULL
+ */
+export async function transact<T>(db: Database, work: (tx: Queries) => Promise<T>): Promise<T> {
+  const result = await transactRelaxed(db, work);
+  await db.durable();
+  return result;
+}
+
+/** As {@link transact}, but returns at the commit: for what nobody was promised. It survives the process, not the power. */
+export async function transactRelaxed<T>(db: Database, work: (tx: Queries) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction().execute(work);
+    } catch (error) {
+      if (isDiskFull(error)) throw storageFull(error);
+      if (attempt === MAX_ATTEMPTS || !isRetryable(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt * 5));
+    }
+  }
+}
+
+const MAX_ATTEMPTS = 8;
+
+/**
+ * Brings the tables up to this version.
+ * @throws {DatabaseTooNewError}
+ */
+export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<void> {
+  const migrations = migrationsFor(types);
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const unknown = (await executedMigrations(db)).filter((name) => !(name in migrations));
+  if (unknown.length > 0) {
+    throw new DatabaseTooNewError(
+      `the database was written by a newer Boxyard (it has the migration ${unknown.at(-1)}): start that version again, or restore a backup`,
+    );
+  }
+  throw error;
+}
+
+async function executedMigrations(db: Kysely<Schema>): Promise<string[]> {
+  const rows = await (db as unknown as Kysely<{ kysely_migration: { name: string } }>)
+    .selectFrom("kysely_migration")
+    .select("name")
+    .orderBy("name")
+    .execute();
+  return rows.map((row) => row.name);
+}
+
+/** Splits a list that goes into one statement's parameters: both databases limit them to 32,766. */
+export function* batches<T>(items: readonly T[], size = 500): Generator<T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}
+
+const SQLITE_FULL = 13;
+const POSTGRES_DISK_FULL = "53100";
+const POSTGRES_RETRYABLE = new Set(["40001", "40P01"]); // serialization_failure, deadlock_detected
+
+function isDiskFull(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (("errcode" in error && error.errcode === SQLITE_FULL) ||
+      ("code" in error && error.code === POSTGRES_DISK_FULL))
+  );
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && POSTGRES_RETRYABLE.has(String(error.code));
+}
+
+function storageFull(cause: unknown): RegistryError {
+  return new RegistryError("STORAGE_FULL", "the server's disk is full: free some space, then try again", {
+    cause,
+  });
+}

@@ -1,0 +1,193 @@
+/**
+ * Links: that a repository may serve a blob. Both things that garbage collection asks, the reference count and the
+ * lease, stand in this row, so that its lock decides. Several of one repository are locked in the order of their digests.
+ */
+import type { Digest } from "../model/digest.ts";
+import type { Region } from "../model/region.ts";
+import type { StorageKey } from "../model/storage-key.ts";
+import { batches, type Queries } from "./database.ts";
+import { later } from "./later.ts";
+
+/** A blob as a repository sees it. */
+export interface LinkedBlob {
+  blobId: number;
+  sizeBytes: number;
+  region: Region;
+  storageKey: StorageKey;
+  leasedUntil: number;
+}
+
+export async function findLinkedBlob(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  const row = await db
+    .selectFrom("repository_blob as link")
+    .innerJoin("blob", "blob.id", "link.blob_id")
+    .select([
+      "blob.id as blobId",
+      "blob.size_bytes as sizeBytes",
+      "blob.region as region",
+      "blob.storage_key as storageKey",
+      "link.leased_until as leasedUntil",
+    ])
+    .where("link.repository_id", "=", repositoryId)
+    .where("link.digest", "=", digest)
+    .executeTakeFirst();
+  return row && { ...row, storageKey: row.storageKey as StorageKey };
+}
+
+/** Renews a link's lease, if it still has its blob. Returns whether it has. */
+export async function leaseLink(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+  leasedUntil: number,
+): Promise<boolean> {
+  const row = await db
+    .updateTable("repository_blob")
+    .set({ leased_until: later("leased_until", leasedUntil) })
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .where("blob_id", "is not", null)
+    .returning("blob_id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * Links a blob to a repository, under a lease. Returns whether the repository had no such blob before. The blob's row
+ * is locked by the caller.
+ */
+export async function putLink(
+  db: Queries,
+  link: { repositoryId: number; registryId: number; digest: Digest; blobId: number; leasedUntil: number },
+): Promise<boolean> {
+  for (;;) {
+    if (await leaseLink(db, link.repositoryId, link.digest, link.leasedUntil)) return false;
+    const row = await db
+      .insertInto("repository_blob")
+      .values({
+        repository_id: link.repositoryId,
+        registry_id: link.registryId,
+        digest: link.digest,
+        blob_id: link.blobId,
+        reference_count: 0,
+        leased_until: link.leasedUntil,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(["repository_id", "digest"])
+          .doUpdateSet({
+            blob_id: link.blobId,
+            leased_until: later("repository_blob.leased_until", link.leasedUntil),
+          })
+          .where("repository_blob.blob_id", "is", null),
+      )
+      .returning("blob_id")
+      .executeTakeFirst();
+    if (row !== undefined) return true;
+  }
+}
+
+/** Makes sure that there are links for blobs whose bytes are meant to lie elsewhere. */
+export async function putForeignLinks(
+  db: Queries,
+  repositoryId: number,
+  registryId: number,
+  digests: readonly Digest[],
+): Promise<void> {
+  for (const batch of batches([...digests].sort())) {
+    await db
+      .insertInto("repository_blob")
+      .values(
+        batch.map((digest) => ({
+          repository_id: repositoryId,
+          registry_id: registryId,
+          digest,
+          blob_id: null,
+          reference_count: 0,
+          leased_until: 0,
+        })),
+      )
+      .onConflict((conflict) => conflict.columns(["repository_id", "digest"]).doNothing())
+      .execute();
+  }
+}
+
+/** Locks the links of these digests, in the order of the digests, and returns those that there are, by digest. */
+export async function lockLinks(
+  db: Queries,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<Map<Digest, { blobId: number | null }>> {
+  const links = new Map<Digest, { blobId: number | null }>();
+  for (const batch of batches([...digests].sort())) {
+    const rows = await db
+      .selectFrom("repository_blob")
+      .select(["digest", "blob_id as blobId"])
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", batch)
+      .orderBy("digest")
+      .forNoKeyUpdate()
+      .execute();
+    for (const { digest, blobId } of rows) links.set(digest, { blobId });
+  }
+  return links;
+}
+
+/** The sizes of a repository's blobs, of those among `digests` that it has. */
+export async function listBlobSizes(
+  db: Queries,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<Map<Digest, number>> {
+  const sizes = new Map<Digest, number>();
+  for (const batch of batches(digests)) {
+    const rows = await db
+      .selectFrom("repository_blob as link")
+      .innerJoin("blob", "blob.id", "link.blob_id")
+      .select(["link.digest as digest", "blob.size_bytes as sizeBytes"])
+      .where("link.repository_id", "=", repositoryId)
+      .where("link.digest", "in", batch)
+      .execute();
+    for (const { digest, sizeBytes } of rows) sizes.set(digest, sizeBytes);
+  }
+  return sizes;
+}
+
+/** Adds to the reference counts of locked links, and renews their leases where `leasedUntil` is later. */
+export async function countReferences(
+  db: Queries,
+  repositoryId: number,
+  digests: readonly Digest[],
+  change: { references: number; leasedUntil: number },
+): Promise<void> {
+  for (const batch of batches(digests)) {
+    await db
+      .updateTable("repository_blob")
+      .set((eb) => ({
+        reference_count: eb("reference_count", "+", change.references),
+        leased_until: later("leased_until", change.leasedUntil),
+      }))
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", batch)
+      .execute();
+  }
+}
+
+/** Removes a link that no manifest needs. Returns it, or `undefined` where there is none without references. */
+export async function deleteUnreferencedLink(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+): Promise<{ blobId: number | null } | undefined> {
+  return db
+    .deleteFrom("repository_blob")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .where("reference_count", "=", 0)
+    .returning("blob_id as blobId")
+    .executeTakeFirst();
+}

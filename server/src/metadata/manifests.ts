@@ -1,0 +1,366 @@
+import type { Descriptor } from "../model/descriptor.ts";
+import type { Digest } from "../model/digest.ts";
+import type { Manifest } from "../model/manifest.ts";
+import type { TagName } from "../model/name.ts";
+import { batches, type Queries } from "./database.ts";
+import { later } from "./later.ts";
+
+/** What a reader of a manifest is told before its bytes. */
+export interface ManifestHead {
+  id: number;
+  digest: Digest;
+  mediaType: string;
+  sizeBytes: number;
+  leasedUntil: number;
+}
+
+export interface ManifestSummary {
+  digest: Digest;
+  compressedSizeBytes: number;
+  uncompressedSizeBytes: number;
+  updatedAt: number;
+  tags: TagName[];
+  blobs: { digest: Digest; sizeBytes: number }[];
+}
+
+const HEAD = [
+  "manifest.id as id",
+  "manifest.digest as digest",
+  "manifest.media_type as mediaType",
+  "manifest.size_bytes as sizeBytes",
+  "manifest.leased_until as leasedUntil",
+] as const;
+
+export async function findManifestByDigest(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+): Promise<ManifestHead | undefined> {
+  return db
+    .selectFrom("manifest")
+    .select(HEAD)
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+}
+
+export async function findManifestByTag(
+  db: Queries,
+  repositoryId: number,
+  tag: TagName,
+): Promise<ManifestHead | undefined> {
+  return db
+    .selectFrom("tag")
+    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
+    .select(HEAD)
+    .where("tag.repository_id", "=", repositoryId)
+    .where("tag.name", "=", tag)
+    .executeTakeFirst();
+}
+
+/** The bytes as pushed, or `undefined` where the manifest is gone by now. */
+export async function findManifestContent(db: Queries, id: number): Promise<Buffer | undefined> {
+  const row = await db
+    .selectFrom("manifest_payload")
+    .select("content")
+    .where("manifest_id", "=", id)
+    .executeTakeFirst();
+  return row && Buffer.from(row.content.buffer, row.content.byteOffset, row.content.byteLength);
+}
+
+/** Renews a manifest's lease. Returns whether it is still there. */
+export async function leaseManifest(db: Queries, id: number, leasedUntil: number): Promise<boolean> {
+  const row = await db
+    .updateTable("manifest")
+    .set({ leased_until: later("leased_until", leasedUntil) })
+    .where("id", "=", id)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Locks a manifest, under its repository's lock, to remove it. */
+export async function lockManifest(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+): Promise<{ id: number; digest: Digest } | undefined> {
+  return db
+    .selectFrom("manifest")
+    .select(["id", "digest"])
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** Says that a manifest that is here was pushed again. Returns its id, or `undefined` where it is not here. */
+export async function renewManifest(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+  { leasedUntil, now }: { leasedUntil: number; now: number },
+): Promise<number | undefined> {
+  const row = await db
+    .updateTable("manifest")
+    .set({ leased_until: later("leased_until", leasedUntil), updated_at: now })
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .returning("id")
+    .executeTakeFirst();
+  return row?.id;
+}
+
+export interface NewManifest {
+  repositoryId: number;
+  registryId: number;
+  manifest: Manifest;
+  compressedSizeBytes: number;
+  holderCount: number;
+  leasedUntil: number;
+  now: number;
+}
+
+/** Inserts a manifest, its bytes and its edges. */
+export async function insertManifest(db: Queries, row: NewManifest): Promise<number> {
+  const { manifest, repositoryId } = row;
+  const { id } = await db
+    .insertInto("manifest")
+    .values({
+      repository_id: repositoryId,
+      registry_id: row.registryId,
+      digest: manifest.digest,
+      media_type: manifest.mediaType,
+      size_bytes: manifest.content.length,
+      subject: manifest.subject ?? null,
+      artifact_type: manifest.artifactType ?? null,
+      compressed_size_bytes: row.compressedSizeBytes,
+      holder_count: row.holderCount,
+      leased_until: row.leasedUntil,
+      created_at: row.now,
+      updated_at: row.now,
+    })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto("manifest_payload")
+    .values({
+      manifest_id: id,
+      content: manifest.content,
+      annotations: JSON.stringify(manifest.annotations),
+    })
+    .execute();
+  await insertBlobEdges(db, id, repositoryId, manifest.blobs);
+  await insertChildEdges(db, id, repositoryId, manifest.children);
+  return id;
+}
+
+async function insertBlobEdges(
+  db: Queries,
+  manifestId: number,
+  repositoryId: number,
+  blobs: readonly Descriptor[],
+): Promise<void> {
+  const rows = blobs.map((blob, position) => ({
+    manifest_id: manifestId,
+    repository_id: repositoryId,
+    digest: blob.digest,
+    position,
+    size_bytes: blob.sizeBytes,
+    media_type: blob.mediaType,
+  }));
+  for (const batch of batches(rows)) await db.insertInto("manifest_blob").values(batch).execute();
+}
+
+async function insertChildEdges(
+  db: Queries,
+  manifestId: number,
+  repositoryId: number,
+  children: readonly Descriptor[],
+): Promise<void> {
+  const rows = children.map((child, position) => ({
+    manifest_id: manifestId,
+    repository_id: repositoryId,
+    digest: child.digest,
+    position,
+  }));
+  for (const batch of batches(rows)) await db.insertInto("manifest_child").values(batch).execute();
+}
+
+/** Removes a manifest, its bytes and its edges. No tag points at it any more. */
+export async function deleteManifestRow(db: Queries, id: number): Promise<void> {
+  await db.deleteFrom("manifest").where("id", "=", id).execute();
+}
+
+/** The sizes of the manifests among `digests` that are here. */
+export async function listManifestSizes(
+  db: Queries,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<Map<Digest, { sizeBytes: number; compressedSizeBytes: number }>> {
+  const sizes = new Map<Digest, { sizeBytes: number; compressedSizeBytes: number }>();
+  for (const batch of batches(digests)) {
+    const rows = await db
+      .selectFrom("manifest")
+      .select(["digest", "size_bytes as sizeBytes", "compressed_size_bytes as compressedSizeBytes"])
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", batch)
+      .execute();
+    for (const { digest, ...size } of rows) sizes.set(digest, size);
+  }
+  return sizes;
+}
+
+/** How many indexes list the manifest, and whether its subject is here: what holds it, tags apart. */
+export async function countHolders(
+  db: Queries,
+  repositoryId: number,
+  { digest, subject }: Pick<Manifest, "digest" | "subject">,
+): Promise<number> {
+  const { parents } = await db
+    .selectFrom("manifest_child")
+    .select((eb) => eb.fn.countAll<number>().as("parents"))
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .executeTakeFirstOrThrow();
+  if (subject === undefined) return parents;
+  const subjectIsHere = (await findManifestByDigest(db, repositoryId, subject)) !== undefined;
+  return parents + (subjectIsHere ? 1 : 0);
+}
+
+/** Adds to the holder count of one manifest. */
+export async function countHolder(db: Queries, id: number, change: 1 | -1): Promise<void> {
+  await db
+    .updateTable("manifest")
+    .set((eb) => ({ holder_count: eb("holder_count", "+", change) }))
+    .where("id", "=", id)
+    .execute();
+}
+
+/** Adds to the holder counts of the manifests that a manifest holds: its children, and the referrers of it. */
+export async function countHeld(
+  db: Queries,
+  repositoryId: number,
+  holder: { digest: Digest; children: readonly Digest[] },
+  change: 1 | -1,
+): Promise<void> {
+  const update = () =>
+    db
+      .updateTable("manifest")
+      .set((eb) => ({ holder_count: eb("holder_count", "+", change) }))
+      .where("repository_id", "=", repositoryId);
+  for (const batch of batches(holder.children)) await update().where("digest", "in", batch).execute();
+  await update().where("subject", "=", holder.digest).execute();
+}
+
+export async function listChildDigests(db: Queries, manifestId: number): Promise<Digest[]> {
+  const rows = await db
+    .selectFrom("manifest_child")
+    .select("digest")
+    .where("manifest_id", "=", manifestId)
+    .execute();
+  return rows.map((row) => row.digest);
+}
+
+export async function listBlobDigests(db: Queries, manifestId: number): Promise<Digest[]> {
+  const rows = await db
+    .selectFrom("manifest_blob")
+    .select("digest")
+    .where("manifest_id", "=", manifestId)
+    .execute();
+  return rows.map((row) => row.digest);
+}
+
+/** A page of a repository's manifests, newest first. */
+export async function listManifests(
+  db: Queries,
+  repositoryId: number,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<ManifestSummary[]> {
+  const rows = await db
+    .selectFrom((eb) =>
+      // The rows before the page are skipped inside the index.
+      eb
+        .selectFrom("manifest")
+        .select("id")
+        .where("repository_id", "=", repositoryId)
+        .orderBy("updated_at", "desc")
+        .orderBy("id", "desc")
+        .limit(limit)
+        .offset(offset)
+        .as("page"),
+    )
+    .innerJoin("manifest", "manifest.id", "page.id")
+    .select(SUMMARY)
+    .orderBy("manifest.updated_at", "desc")
+    .orderBy("manifest.id", "desc")
+    .execute();
+  return withTagsAndBlobs(db, rows);
+}
+
+/** The newest manifest of each of these repositories, by repository. */
+export async function listNewestManifests(
+  db: Queries,
+  repositoryIds: readonly number[],
+): Promise<Map<number, ManifestSummary>> {
+  if (repositoryIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("repository")
+    .innerJoin("manifest", (join) =>
+      join.on("manifest.id", "=", (eb) =>
+        eb
+          .selectFrom("manifest as newest")
+          .select("newest.id")
+          .whereRef("newest.repository_id", "=", "repository.id")
+          .orderBy("newest.updated_at", "desc")
+          .orderBy("newest.id", "desc")
+          .limit(1),
+      ),
+    )
+    .select([...SUMMARY, "repository.id as repositoryId"])
+    .where("repository.id", "in", repositoryIds)
+    .execute();
+  const summaries = await withTagsAndBlobs(db, rows);
+  return new Map(rows.map(({ repositoryId }, index) => [repositoryId, summaries[index] as ManifestSummary]));
+}
+
+const SUMMARY = [
+  "manifest.id as id",
+  "manifest.digest as digest",
+  "manifest.compressed_size_bytes as compressedSizeBytes",
+  "manifest.uncompressed_size_bytes as uncompressedSizeBytes",
+  "manifest.updated_at as updatedAt",
+] as const;
+
+/** The tags and blobs of a page of manifests in two queries, however many there are. */
+async function withTagsAndBlobs(
+  db: Queries,
+  rows: readonly (Omit<ManifestSummary, "tags" | "blobs"> & { id: number })[],
+): Promise<ManifestSummary[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map((row) => row.id);
+  const tags = await db
+    .selectFrom("tag")
+    .select(["manifest_id as manifestId", "name"])
+    .where("manifest_id", "in", ids)
+    .orderBy("manifest_id")
+    .orderBy("name")
+    .execute();
+  const blobs = await db
+    .selectFrom("manifest_blob")
+    .select(["manifest_id as manifestId", "digest", "size_bytes as sizeBytes"])
+    .where("manifest_id", "in", ids)
+    .orderBy("manifest_id")
+    .orderBy("position")
+    .execute();
+  const tagsOf = Map.groupBy(tags, (tag) => tag.manifestId);
+  const blobsOf = Map.groupBy(blobs, (blob) => blob.manifestId);
+  return rows.map(({ id, digest, compressedSizeBytes, uncompressedSizeBytes, updatedAt }) => ({
+    digest,
+    compressedSizeBytes,
+    uncompressedSizeBytes,
+    updatedAt,
+    tags: (tagsOf.get(id) ?? []).map((tag) => tag.name),
+    blobs: (blobsOf.get(id) ?? []).map(({ digest, sizeBytes }) => ({ digest, sizeBytes })),
+  }));
+}

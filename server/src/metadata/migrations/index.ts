@@ -1,0 +1,25 @@
+import { type Kysely, sql } from "kysely";
+import type { Migration } from "kysely/migration";
+import { initial } from "./0001-initial.ts";
+import type { ColumnTypes } from "./column-types.ts";
+
+/**
+ * Every migration, oldest first, listed by hand: a bundle has no folder to look into. A migration only adds, so that
+ * replicas can roll from one version to the next while they serve.
+ */
+const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
+  "0001-initial": initial,
+};
+
+export function migrationsFor(types: ColumnTypes): Record<string, Migration> {
+  return Object.fromEntries(
+    Object.entries(MIGRATIONS).map(([name, statements]) => [
+      name,
+      {
+        async up(db: Kysely<unknown>) {
+          for (const statement of statements(types)) await sql.raw(statement).execute(db);
+        },
+      },
+    ]),
+  );
+}

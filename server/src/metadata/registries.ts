@@ -1,0 +1,205 @@
+import type { RegistryName } from "../model/name.ts";
+import type { Region } from "../model/region.ts";
+import type { Queries } from "./database.ts";
+
+export interface Registry {
+  id: number;
+  uuid: string;
+  accountId: number;
+  name: RegistryName;
+  region: Region;
+  readOnly: boolean;
+  createdAt: number;
+}
+
+/** A registry with its counters, the changes that are not folded into them yet included. */
+export interface RegistryUsage {
+  storageUsageBytes: number;
+  storageUsageUpdatedAt: number;
+  repositoryCount: number;
+}
+
+const COLUMNS = ["id", "uuid", "account_id", "name", "region", "read_only", "created_at"] as const;
+
+/** `undefined` where the name is taken. */
+export async function insertRegistry(
+  db: Queries,
+  registry: { uuid: string; accountId: number; name: RegistryName; region: Region; now: number },
+): Promise<Registry | undefined> {
+  const row = await db
+    .insertInto("registry")
+    .values({
+      uuid: registry.uuid,
+      account_id: registry.accountId,
+      name: registry.name,
+      region: registry.region,
+      storage_usage_updated_at: registry.now,
+      created_at: registry.now,
+      deleted_at: null,
+    })
+    .onConflict((conflict) => conflict.column("name").where("deleted_at", "is", null).doNothing())
+    .returning(COLUMNS)
+    .executeTakeFirst();
+  return row && toRegistry(row);
+}
+
+export async function findRegistryByName(db: Queries, name: RegistryName): Promise<Registry | undefined> {
+  const row = await db
+    .selectFrom("registry")
+    .select(COLUMNS)
+    .where("name", "=", name)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return row && toRegistry(row);
+}
+
+/** Oldest first. */
+export async function listRegistries(db: Queries, accountId: number): Promise<Registry[]> {
+  const rows = await db
+    .selectFrom("registry")
+    .select(COLUMNS)
+    .where("account_id", "=", accountId)
+    .where("deleted_at", "is", null)
+    .orderBy("id")
+    .execute();
+  return rows.map(toRegistry);
+}
+
+/**
+ * Locks a living registry against a change of its read-only flag, and returns it: to issue a token for writing, the
+ * flag is read under this lock.
+ */
+export async function lockRegistryForToken(db: Queries, id: number): Promise<Registry | undefined> {
+  const row = await db
+    .selectFrom("registry")
+    .select(COLUMNS)
+    .where("id", "=", id)
+    .where("deleted_at", "is", null)
+    .forShare()
+    .executeTakeFirst();
+  return row && toRegistry(row);
+}
+
+/** Hides a registry: its name is free at once. Returns whether it was there. */
+export async function hideRegistry(db: Queries, id: number, now: number): Promise<boolean> {
+  const row = await db
+    .updateTable("registry")
+    .set({ deleted_at: now })
+    .where("id", "=", id)
+    .where("deleted_at", "is", null)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function getRegistryUsage(db: Queries, id: number): Promise<RegistryUsage> {
+  const row = await db
+    .selectFrom("registry")
+    .select((eb) => [
+      "storage_usage_bytes",
+      "storage_usage_updated_at",
+      "repository_count",
+      eb
+        .selectFrom("registry_change")
+        .select(({ fn }) => fn.sum<number>("storage_usage_bytes").as("sum"))
+        .where("registry_id", "=", id)
+        .as("bytes_change"),
+      eb
+        .selectFrom("registry_change")
+        .select(({ fn }) => fn.sum<number>("repository_count").as("sum"))
+        .where("registry_id", "=", id)
+        .as("repositories_change"),
+    ])
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  return {
+    storageUsageBytes: row.storage_usage_bytes + Number(row.bytes_change ?? 0),
+    storageUsageUpdatedAt: row.storage_usage_updated_at,
+    repositoryCount: row.repository_count + Number(row.repositories_change ?? 0),
+  };
+}
+
+/** Records what is to be added to a registry's counters. */
+export async function insertRegistryChange(
+  db: Queries,
+  registryId: number,
+  change: { bytes?: number; repositories?: number },
+): Promise<void> {
+  await db
+    .insertInto("registry_change")
+    .values({
+      registry_id: registryId,
+      storage_usage_bytes: change.bytes ?? 0,
+      repository_count: change.repositories ?? 0,
+    })
+    .execute();
+}
+
+/** A registry that has changes to fold, if any has. */
+export async function findChangedRegistry(db: Queries): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("registry_change")
+    .select("registry_id")
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.registry_id;
+}
+
+/** Adds up to `limit` recorded changes to the registry's counters, and removes them. Returns how many. */
+export async function foldRegistryChanges(
+  db: Queries,
+  registryId: number,
+  limit: number,
+  now: number,
+): Promise<number> {
+  const changes = await db
+    .deleteFrom("registry_change")
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("registry_change")
+        .select("id")
+        .where("registry_id", "=", registryId)
+        .orderBy("id")
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning(["storage_usage_bytes", "repository_count"])
+    .execute();
+  if (changes.length === 0) return 0;
+  const bytes = changes.reduce((sum, change) => sum + change.storage_usage_bytes, 0);
+  const repositories = changes.reduce((sum, change) => sum + change.repository_count, 0);
+  await db
+    .updateTable("registry")
+    .set((eb) => ({
+      storage_usage_bytes: eb("storage_usage_bytes", "+", bytes),
+      repository_count: eb("repository_count", "+", repositories),
+      storage_usage_updated_at: bytes === 0 ? eb.ref("storage_usage_updated_at") : now,
+    }))
+    .where("id", "=", registryId)
+    .execute();
+  return changes.length;
+}
+
+interface RegistryColumns {
+  id: number;
+  uuid: string;
+  account_id: number;
+  name: RegistryName;
+  region: Region;
+  read_only: number;
+  created_at: number;
+}
+
+function toRegistry(row: RegistryColumns): Registry {
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    accountId: row.account_id,
+    name: row.name,
+    region: row.region,
+    readOnly: row.read_only !== 0,
+    createdAt: row.created_at,
+  };
+}

@@ -1,0 +1,127 @@
+import type { RepositoryName } from "../model/name.ts";
+import type { Queries } from "./database.ts";
+
+export interface Repository {
+  id: number;
+  registryId: number;
+  name: RepositoryName;
+  tagCount: number;
+  manifestCount: number;
+}
+
+const COLUMNS = [
+  "id",
+  "registry_id as registryId",
+  "name",
+  "tag_count as tagCount",
+  "manifest_count as manifestCount",
+] as const;
+
+export async function findRepository(
+  db: Queries,
+  registryId: number,
+  name: RepositoryName,
+): Promise<Repository | undefined> {
+  return db
+    .selectFrom("repository")
+    .select(COLUMNS)
+    .where("registry_id", "=", registryId)
+    .where("name", "=", name)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+}
+
+/** The repository of that name, made if there is none. One without manifests is listed nowhere. */
+export async function putRepository(
+  db: Queries,
+  registryId: number,
+  name: RepositoryName,
+  now: number,
+): Promise<Repository> {
+  for (;;) {
+    const found = await findRepository(db, registryId, name);
+    if (found !== undefined) return found;
+    const row = await db
+      .insertInto("repository")
+      .values({ registry_id: registryId, name, created_at: now, updated_at: now, deleted_at: null })
+      .onConflict((conflict) =>
+        conflict.columns(["registry_id", "name"]).where("deleted_at", "is", null).doNothing(),
+      )
+      .returning(COLUMNS)
+      .executeTakeFirst();
+    if (row !== undefined) return row;
+  }
+}
+
+/** Locks a living repository for a change of its manifests or tags: one such change at a time. */
+export async function lockRepository(db: Queries, id: number): Promise<Repository | undefined> {
+  return db
+    .selectFrom("repository")
+    .select(COLUMNS)
+    .where("id", "=", id)
+    .where("deleted_at", "is", null)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+}
+
+/** The repository of that name, made if there is none, locked for a change of its manifests or tags. */
+export async function putLockedRepository(
+  db: Queries,
+  registryId: number,
+  name: RepositoryName,
+  now: number,
+): Promise<Repository> {
+  for (;;) {
+    const { id } = await putRepository(db, registryId, name, now);
+    const locked = await lockRepository(db, id);
+    // Hidden between the two: the name is free for a new one.
+    if (locked !== undefined) return locked;
+  }
+}
+
+/** Whether the repository was not hidden meanwhile. */
+export async function isLivingRepository(db: Queries, id: number): Promise<boolean> {
+  const row = await db
+    .selectFrom("repository")
+    .select("id")
+    .where("id", "=", id)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Adds to a locked repository's counters. */
+export async function countInRepository(
+  db: Queries,
+  id: number,
+  change: { tags: number; manifests: number; now: number },
+): Promise<void> {
+  await db
+    .updateTable("repository")
+    .set((eb) => ({
+      tag_count: eb("tag_count", "+", change.tags),
+      manifest_count: eb("manifest_count", "+", change.manifests),
+      updated_at: change.now,
+    }))
+    .where("id", "=", id)
+    .execute();
+}
+
+/** Repositories that have manifests, by name: a page after a name, or a page after so many. */
+export async function listRepositories(
+  db: Queries,
+  registryId: number,
+  { after, offset, limit }: { after?: string | undefined; offset?: number; limit: number },
+): Promise<Repository[]> {
+  let query = db
+    .selectFrom("repository")
+    .select(COLUMNS)
+    .where("registry_id", "=", registryId)
+    .where("manifest_count", ">", 0)
+    .where("deleted_at", "is", null)
+    .orderBy("name")
+    .limit(limit);
+  if (after !== undefined) query = query.where("name", ">", after as RepositoryName);
+  else if (offset) query = query.offset(offset);
+  return query.execute();
+}

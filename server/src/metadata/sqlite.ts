@@ -1,0 +1,238 @@
+/**
+ * SQLite through node:sqlite, so that the event loop never waits for the disk. SQL runs on the loop: one connection
+ * reads, one writes, a transaction at a time. `synchronous=NORMAL` in WAL mode makes a commit append to the log and no
+ * more; `durable()` shares one fdatasync of the log among all who wait. Checkpoints, which read and sync, run in a
+ * worker thread. One process owns the file.
+ */
+import fs from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { promisify } from "node:util";
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  Kysely,
+  type QueryResult,
+  type SelectQueryNode,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from "kysely";
+import { LRUCache } from "lru-cache";
+import { SharedFlush } from "../model/shared-flush.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { type Engine, migrate } from "./database.ts";
+import { SQLITE_TYPES } from "./migrations/column-types.ts";
+import type { Schema } from "./schema.ts";
+import { Turns } from "./turns.ts";
+
+const CACHE_KIB = 16 * 1024;
+const MAX_STATEMENTS = 300;
+/** A log that once grew longer is cut to this when it is begun anew. */
+const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
+
+/** Opens the database file at `path`, creates it if need be, and brings it up to this version. */
+export async function openSqlite(path: string): Promise<Engine> {
+  const writer = new Connection(path, { readOnly: false });
+  await migrate(new Kysely<Schema>({ dialect: dialect(writer, writer) }), SQLITE_TYPES);
+  const wal = fs.openSync(`${path}-wal`, "r");
+  syncFolder(dirname(path));
+  const reader = new Connection(path, { readOnly: true });
+  const turns = new Turns();
+  const flush = new SharedFlush(() => flushLog(wal));
+  const checkpointer = new Checkpointer(path, wal, turns, () => writer.commits);
+  let flushed = 0;
+  return {
+    dialect: dialect(reader, writer, turns),
+    async durable() {
+      const commits = writer.commits;
+      if (flushed >= commits) return;
+      await flush.wait();
+      flushed = Math.max(flushed, commits);
+    },
+    now: Date.now,
+    async close() {
+      await checkpointer[Symbol.asyncDispose]();
+      await flush.wait();
+      reader.close();
+      writer.close();
+      fs.closeSync(wal);
+    },
+  };
+}
+
+/** The entries of files that were made just now: the database and its log. */
+function syncFolder(path: string): void {
+  const folder = fs.openSync(path, "r");
+  fs.fsyncSync(folder);
+  fs.closeSync(folder);
+}
+
+/**
+ * The first thing that fails here is the last that this process does: whether the pages that the failed sync left in
+ * the cache will ever reach the disk, nobody can say.
+ */
+async function flushLog(wal: number): Promise<void> {
+  try {
+    await promisify(fs.fdatasync)(wal);
+  } catch (cause) {
+    const error = new Error("the database's log could not be synced to disk", { cause });
+    setImmediate(() => {
+      throw error;
+    });
+    throw error;
+  }
+}
+
+class Connection {
+  readonly #db: DatabaseSync;
+  readonly #statements = new LRUCache<string, { statement: StatementSync; returnsRows: boolean }>({
+    max: MAX_STATEMENTS,
+  });
+  commits = 0;
+
+  constructor(path: string, { readOnly }: { readOnly: boolean }) {
+    this.#db = new DatabaseSync(path, { readOnly, timeout: 5000, enableForeignKeyConstraints: true });
+    this.#db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY`);
+    if (readOnly) return;
+    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
+    this.#db.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
+  }
+
+  execute<R>({ sql, parameters }: CompiledQuery): QueryResult<R> {
+    const { statement, returnsRows } = this.#prepare(sql);
+    const values = parameters as readonly SQLInputValue[];
+    if (returnsRows) return { rows: statement.all(...values) as R[] };
+    const { changes } = statement.run(...values);
+    return { rows: [], numAffectedRows: BigInt(changes) };
+  }
+
+  begin(): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+  }
+
+  commit(): void {
+    this.#db.exec("COMMIT");
+    this.commits++;
+  }
+
+  rollback(): void {
+    // A full disk has rolled it back already.
+    if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #prepare(sql: string) {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
+      const statement = this.#db.prepare(sql);
+      prepared = { statement, returnsRows: statement.columns().length > 0 };
+      this.#statements.set(sql, prepared);
+    }
+    return prepared;
+  }
+}
+
+function dialect(reader: Connection, writer: Connection, turns = new Turns()): Dialect {
+  return {
+    createDriver: () => new SqliteDriver(reader, writer, turns),
+    createQueryCompiler: () => new LocklessQueryCompiler(),
+    createAdapter: () => new TransactionalAdapter(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+  };
+}
+
+/** Row locks (`FOR UPDATE` and its kin) are for PostgreSQL: here one transaction writes at a time. */
+class LocklessQueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectQuery({ endModifiers: _, ...node }: SelectQueryNode): void {
+    super.visitSelectQuery(node);
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
+/** Reads go to the reader, until a transaction begins: then everything goes to the writer, whose turn it waits for. */
+class SqliteSession implements DatabaseConnection {
+  readonly #reader: Connection;
+  readonly #writer: Connection;
+  readonly #turns: Turns;
+  #endTurn: (() => void) | undefined;
+
+  constructor(reader: Connection, writer: Connection, turns: Turns) {
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#turns = turns;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    return (this.#endTurn === undefined ? this.#reader : this.#writer).execute<R>(query);
+  }
+
+  // biome-ignore lint/correctness/useYield: Kysely's interface wants a generator; no query here is streamed.
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error("queries are not streamed: pages are small");
+  }
+
+  async begin(): Promise<void> {
+    this.#endTurn = await this.#turns.take();
+    this.#writer.begin();
+  }
+
+  commit(): void {
+    this.#writer.commit();
+  }
+
+  rollback(): void {
+    this.#writer.rollback();
+  }
+
+  release(): void {
+    this.#endTurn?.();
+    this.#endTurn = undefined;
+  }
+}
+
+class SqliteDriver implements Driver {
+  readonly #open: () => SqliteSession;
+
+  constructor(reader: Connection, writer: Connection, turns: Turns) {
+    this.#open = () => new SqliteSession(reader, writer, turns);
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<SqliteSession> {
+    return this.#open();
+  }
+
+  async beginTransaction(session: SqliteSession): Promise<void> {
+    await session.begin();
+  }
+
+  async commitTransaction(session: SqliteSession): Promise<void> {
+    session.commit();
+  }
+
+  async rollbackTransaction(session: SqliteSession): Promise<void> {
+    session.rollback();
+  }
+
+  async releaseConnection(session: SqliteSession): Promise<void> {
+    session.release();
+  }
+
+  async destroy(): Promise<void> {}
+}

@@ -1,0 +1,121 @@
+import type { Digest } from "../model/digest.ts";
+import type { TagName } from "../model/name.ts";
+import type { Queries } from "./database.ts";
+
+/** A tag with the manifest that it points at. */
+export interface Tag {
+  name: TagName;
+  manifestDigest: Digest;
+  compressedSizeBytes: number;
+  uncompressedSizeBytes: number;
+  updatedAt: number;
+}
+
+/** Tag names in byte order, starting after `after`. */
+export async function listTagNames(
+  db: Queries,
+  repositoryId: number,
+  { after, limit }: { after?: string | undefined; limit: number },
+): Promise<TagName[]> {
+  let query = db
+    .selectFrom("tag")
+    .select("name")
+    .where("repository_id", "=", repositoryId)
+    .orderBy("name")
+    .limit(limit);
+  if (after !== undefined) query = query.where("name", ">", after as TagName);
+  const rows = await query.execute();
+  return rows.map((row) => row.name);
+}
+
+/** A page of a repository's tags, newest first. */
+export async function listTags(
+  db: Queries,
+  repositoryId: number,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<Tag[]> {
+  return db
+    .selectFrom((eb) =>
+      // The rows before the page are skipped inside the index.
+      eb
+        .selectFrom("tag")
+        .select(["name", "updated_at"])
+        .where("repository_id", "=", repositoryId)
+        .orderBy("updated_at", "desc")
+        .orderBy("name")
+        .limit(limit)
+        .offset(offset)
+        .as("page"),
+    )
+    .innerJoin("tag", (join) =>
+      join.onRef("tag.name", "=", "page.name").on("tag.repository_id", "=", repositoryId),
+    )
+    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
+    .select([
+      "tag.name as name",
+      "manifest.digest as manifestDigest",
+      "manifest.compressed_size_bytes as compressedSizeBytes",
+      "manifest.uncompressed_size_bytes as uncompressedSizeBytes",
+      "tag.updated_at as updatedAt",
+    ])
+    .orderBy("tag.updated_at", "desc")
+    .orderBy("tag.name")
+    .execute();
+}
+
+export async function findTaggedManifestId(
+  db: Queries,
+  repositoryId: number,
+  name: TagName,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("tag")
+    .select("manifest_id as manifestId")
+    .where("repository_id", "=", repositoryId)
+    .where("name", "=", name)
+    .executeTakeFirst();
+  return row?.manifestId;
+}
+
+/** Creates a tag, or moves it. */
+export async function putTag(
+  db: Queries,
+  tag: { repositoryId: number; name: TagName; manifestId: number; now: number },
+): Promise<void> {
+  await db
+    .insertInto("tag")
+    .values({
+      repository_id: tag.repositoryId,
+      name: tag.name,
+      manifest_id: tag.manifestId,
+      created_at: tag.now,
+      updated_at: tag.now,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "name"])
+        .doUpdateSet({ manifest_id: tag.manifestId, updated_at: tag.now }),
+    )
+    .execute();
+}
+
+/** Removes a tag. Returns the manifest it pointed at, or `undefined` where there was none. */
+export async function deleteTagRow(
+  db: Queries,
+  repositoryId: number,
+  name: TagName,
+): Promise<number | undefined> {
+  const row = await db
+    .deleteFrom("tag")
+    .where("repository_id", "=", repositoryId)
+    .where("name", "=", name)
+    .returning("manifest_id as manifestId")
+    .executeTakeFirst();
+  return row?.manifestId;
+}
+
+/** Removes all tags on a manifest. Returns how many there were. */
+export async function deleteTagsOfManifest(db: Queries, manifestId: number): Promise<number> {
+  const rows = await db.deleteFrom("tag").where("manifest_id", "=", manifestId).returning("name").execute();
+  return rows.length;
+}

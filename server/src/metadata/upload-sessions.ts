@@ -1,0 +1,104 @@
+import type { Region } from "../model/region.ts";
+import type { Staged, StorageKey } from "../model/storage-key.ts";
+import type { UploadId } from "../model/upload-id.ts";
+import type { Queries } from "./database.ts";
+
+/** Bytes on their way to becoming a blob: how far they got is in this row. */
+export interface UploadSession {
+  id: UploadId;
+  repositoryId: number;
+  registryId: number;
+  region: Region;
+  /** The credential that began it, and the write JWT that it began with. */
+  apiTokenId: number;
+  writeTokenId: string;
+  storageKey: StorageKey;
+  staged: Staged;
+  expiresAt: number;
+}
+
+export async function insertUploadSession(db: Queries, session: UploadSession, now: number): Promise<void> {
+  await db
+    .insertInto("upload_session")
+    .values({
+      id: session.id,
+      repository_id: session.repositoryId,
+      registry_id: session.registryId,
+      region: session.region,
+      api_token_id: session.apiTokenId,
+      write_token_id: session.writeTokenId,
+      storage_key: session.storageKey,
+      length: session.staged.length,
+      staged: JSON.stringify(session.staged),
+      expires_at: session.expiresAt,
+      created_at: now,
+    })
+    .execute();
+}
+
+export async function findUploadSession(db: Queries, id: UploadId): Promise<UploadSession | undefined> {
+  return select(db, id).executeTakeFirst().then(toSession);
+}
+
+/** Whoever removes the session's row owns its bytes: it is locked until then. */
+export async function lockUploadSession(db: Queries, id: UploadId): Promise<UploadSession | undefined> {
+  return select(db, id).forUpdate().executeTakeFirst().then(toSession);
+}
+
+/**
+ * Records what is staged by now, and that the session lives on. Returns whether it was still as far as `from`:
+ * otherwise it is gone, or another process went on with it.
+ */
+export async function advanceUploadSession(
+  db: Queries,
+  id: UploadId,
+  from: number,
+  { staged, expiresAt }: { staged: Staged; expiresAt: number },
+): Promise<boolean> {
+  const row = await db
+    .updateTable("upload_session")
+    .set({ length: staged.length, staged: JSON.stringify(staged), expires_at: expiresAt })
+    .where("id", "=", id)
+    .where("length", "=", from)
+    .returning("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function deleteUploadSession(db: Queries, id: UploadId): Promise<void> {
+  await db.deleteFrom("upload_session").where("id", "=", id).execute();
+}
+
+function select(db: Queries, id: UploadId) {
+  return db
+    .selectFrom("upload_session")
+    .select([
+      "id",
+      "repository_id as repositoryId",
+      "registry_id as registryId",
+      "region",
+      "api_token_id as apiTokenId",
+      "write_token_id as writeTokenId",
+      "storage_key as storageKey",
+      "staged",
+      "expires_at as expiresAt",
+    ])
+    .where("id", "=", id);
+}
+
+type SelectedRow = Omit<UploadSession, "id" | "storageKey" | "staged"> & {
+  id: string;
+  storageKey: string;
+  staged: string;
+};
+
+function toSession(row: SelectedRow | undefined): UploadSession | undefined {
+  return (
+    row && {
+      ...row,
+      id: row.id as UploadId,
+      storageKey: row.storageKey as StorageKey,
+      staged: JSON.parse(row.staged) as Staged,
+    }
+  );
+}

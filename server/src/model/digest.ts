@@ -1,0 +1,55 @@
+import { RegistryError } from "./errors.ts";
+
+/** `algorithm:hex`, checked. */
+export type Digest = string & { readonly __brand: "Digest" };
+
+/** The algorithms whose content is accepted, and the length of their hexadecimal form. */
+const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
+
+export type DigestAlgorithm = keyof typeof HEX_LENGTH;
+
+// image-spec, descriptor.md, "Digests".
+const GRAMMAR = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
+const MAX_LENGTH = 255;
+
+/**
+ * Parses a digest whose content this server can hold.
+ * @throws {RegistryError} DIGEST_INVALID
+ */
+export function parseDigest(text: string): Digest {
+  const colon = text.indexOf(":");
+  const algorithm = text.slice(0, colon);
+  const hex = text.slice(colon + 1);
+  if (text.length > MAX_LENGTH || colon < 1 || !GRAMMAR.test(text)) {
+    throw new RegistryError(
+      "DIGEST_INVALID",
+      "a digest is an algorithm, a colon and a hash in lower-case hexadecimal",
+    );
+  }
+  if (!isDigestAlgorithm(algorithm)) {
+    throw new RegistryError(
+      "DIGEST_INVALID",
+      `the digest algorithm ${algorithm} is not supported: use sha256 or sha512`,
+    );
+  }
+  if (hex.length !== HEX_LENGTH[algorithm] || !/^[0-9a-f]+$/.test(hex)) {
+    throw new RegistryError(
+      "DIGEST_INVALID",
+      `a ${algorithm} digest has ${HEX_LENGTH[algorithm]} lower-case hexadecimal digits after the colon`,
+    );
+  }
+  return text as Digest;
+}
+
+/** The digest of finished hash `hex` in `algorithm`. */
+export function digestOf(algorithm: DigestAlgorithm, hex: string): Digest {
+  return parseDigest(`${algorithm}:${hex}`);
+}
+
+export function digestAlgorithm(digest: Digest): DigestAlgorithm {
+  return digest.slice(0, digest.indexOf(":")) as DigestAlgorithm;
+}
+
+function isDigestAlgorithm(text: string): text is DigestAlgorithm {
+  return Object.hasOwn(HEX_LENGTH, text);
+}

@@ -1,0 +1,55 @@
+import type { FastifyInstance } from "fastify";
+import { type AccessContext, accessOf, requireAccess } from "../auth/access.ts";
+import { listTagNames } from "../metadata/tags.ts";
+import { RegistryError } from "../model/errors.ts";
+import { presentPath, type TagName } from "../model/name.ts";
+import type { Backend } from "../registry/backend.ts";
+import { getRepository } from "../registry/blobs.ts";
+
+/** The longest page, and the one that a client gets who asks for none. */
+const MAX_PAGE = 1000;
+
+interface TagsRequest {
+  Params: { name: string };
+  Querystring: { n?: unknown; last?: unknown };
+}
+
+export function tagRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
+  const { backend } = context;
+
+  // end-8: tags in byte order, in pages.
+  app.get<TagsRequest>(
+    "/:name/tags/list",
+    { onRequest: requireAccess(context, "pull") },
+    async (request, reply) => {
+      const limit = parsePageSize(request.query.n);
+      const after = typeof request.query.last === "string" ? request.query.last : undefined;
+      const access = accessOf(request);
+
+      const repository = await getRepository(backend, access);
+      const path = presentPath({ registry: access.registry.name, repository: access.repository });
+      if (repository.manifestCount === 0) {
+        throw new RegistryError("NAME_UNKNOWN", `there is no repository ${path}`);
+      }
+      const found =
+        limit === 0 ? [] : await listTagNames(backend.db, repository.id, { after, limit: limit + 1 });
+      const tags = found.slice(0, limit);
+
+      if (found.length > limit) reply.header("link", nextLink(path, limit, tags.at(-1)));
+      return { name: path, tags };
+    },
+  );
+}
+
+/** Relative, so that it names no host that somebody else put into the request (RFC 8288). */
+function nextLink(path: string, limit: number, last: TagName | undefined): string {
+  return `</v2/${path}/tags/list?n=${limit}&last=${encodeURIComponent(last ?? "")}>; rel="next"`;
+}
+
+function parsePageSize(value: unknown): number {
+  if (value === undefined) return MAX_PAGE;
+  if (typeof value !== "string" || !/^\d+$/.test(value)) {
+    throw new RegistryError("PAGINATION_INVALID", "n is a number of tags: 0 or more");
+  }
+  return Math.min(Number(value), MAX_PAGE);
+}

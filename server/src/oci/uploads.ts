@@ -1,0 +1,191 @@
+import type { Readable } from "node:stream";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { type AccessContext, accessOf, requireAccess, requireUploadAccess } from "../auth/access.ts";
+import { findRegistryByName } from "../metadata/registries.ts";
+import type { UploadSession } from "../metadata/upload-sessions.ts";
+import { type Digest, digestAlgorithm, parseDigest } from "../model/digest.ts";
+import { RegistryError } from "../model/errors.ts";
+import { parseRepositoryPath, presentPath } from "../model/name.ts";
+import { parseContentRange } from "../model/range.ts";
+import { parseUploadId } from "../model/upload-id.ts";
+import type { Backend } from "../registry/backend.ts";
+import { mountBlob, type Place } from "../registry/blobs.ts";
+import { appendToUpload, cancelUpload, commitUpload, getUpload, startUpload } from "../registry/uploads.ts";
+
+interface StartRequest {
+  Params: { name: string };
+  Querystring: { mount?: unknown; from?: unknown; digest?: unknown };
+}
+
+interface SessionRequest {
+  Params: { name: string; id: string };
+  Querystring: { digest?: unknown };
+}
+
+export function uploadRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
+  const { backend } = context;
+
+  // Bytes of a blob stream from the socket to the store, whatever the client calls them.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, body, done) => done(null, body));
+
+  // end-4a, end-4b, end-11: begin an upload; with all its bytes; or link what another repository has.
+  app.post<StartRequest>(
+    "/:name/blobs/uploads/",
+    { onRequest: requireAccess(context, "push") },
+    async (request, reply) => {
+      const access = accessOf(request);
+      const { mount, from, digest: wholeDigest } = request.query;
+
+      if (mount !== undefined) {
+        const digest = parseQueryDigest(mount);
+        const source = await findMountSource(backend, request, from);
+        if (source !== undefined && (await mountBlob(backend, source, access, digest))) {
+          return answerCommitted(reply, access, digest);
+        }
+      }
+      if (wholeDigest !== undefined) {
+        const digest = parseQueryDigest(wholeDigest);
+        const session = await startUpload(backend, access, access);
+        await commitUpload(backend, await appendBody(backend, request, session, digest), digest);
+        return answerCommitted(reply, access, digest);
+      }
+      const session = await startUpload(backend, access, access);
+
+      setSessionHeaders(reply, access, session);
+      return reply.code(202).send();
+    },
+  );
+
+  // end-5: append a chunk, or all bytes as a stream.
+  app.patch<SessionRequest>(
+    "/:name/blobs/uploads/:id",
+    { onRequest: requireUploadAccess(context) },
+    async (request, reply) => {
+      const access = accessOf(request);
+      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+
+      // A refused chunk is answered with where the session stands.
+      setSessionHeaders(reply, access, session);
+      const appended = await appendBody(backend, request, session);
+
+      setSessionHeaders(reply, access, appended);
+      return reply.code(202).send();
+    },
+  );
+
+  // end-6: append what is left, and make the bytes a blob.
+  app.put<SessionRequest>(
+    "/:name/blobs/uploads/:id",
+    { onRequest: requireUploadAccess(context) },
+    async (request, reply) => {
+      const access = accessOf(request);
+      const digest = parseQueryDigest(request.query.digest);
+      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+
+      setSessionHeaders(reply, access, session);
+      await commitUpload(backend, await appendBody(backend, request, session, digest), digest);
+
+      return answerCommitted(reply, access, digest);
+    },
+  );
+
+  // end-13: how far the upload got.
+  app.get<SessionRequest>(
+    "/:name/blobs/uploads/:id",
+    { onRequest: requireUploadAccess(context) },
+    async (request, reply) => {
+      const access = accessOf(request);
+
+      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+
+      setSessionHeaders(reply, access, session);
+      return reply.code(204).send();
+    },
+  );
+
+  // end-14: give the upload up.
+  app.delete<SessionRequest>(
+    "/:name/blobs/uploads/:id",
+    { onRequest: requireUploadAccess(context) },
+    async (request, reply) => {
+      const access = accessOf(request);
+      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+
+      await cancelUpload(backend, session);
+
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** Appends the request's body, if it has one, where its `Content-Range` says. */
+async function appendBody(
+  backend: Backend,
+  request: FastifyRequest,
+  session: UploadSession,
+  digest?: Digest,
+): Promise<UploadSession> {
+  const startsAt = parseStart(request);
+  const body = request.body as Readable | undefined;
+  if (body === undefined) return session;
+  const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
+  return appendToUpload(backend, session, body, { startsAt, algorithm });
+}
+
+/** Where a chunk says that it starts (distribution-spec, "Pushing a blob in chunks"). */
+function parseStart(request: FastifyRequest): number | undefined {
+  const header = request.headers["content-range"];
+  if (header === undefined) return undefined;
+  const range = parseContentRange(header);
+  if (range === undefined) {
+    throw new RegistryError(
+      "BLOB_UPLOAD_INVALID",
+      "a chunk's Content-Range is <first byte>-<last byte>, without a unit, for example 0-1023",
+    );
+  }
+  const length = request.headers["content-length"];
+  if (length !== undefined && Number(length) !== range.end - range.start + 1) {
+    throw new RegistryError("SIZE_INVALID", `the Content-Range ${header} is not ${length} bytes long`);
+  }
+  return range.start;
+}
+
+function parseQueryDigest(value: unknown): Digest {
+  if (typeof value !== "string") {
+    throw new RegistryError("DIGEST_INVALID", "the request needs one digest parameter: ?digest=sha256:…");
+  }
+  return parseDigest(value);
+}
+
+/** The repository to mount from, where the token may pull there; otherwise the client uploads. */
+async function findMountSource(
+  { db }: Backend,
+  request: FastifyRequest,
+  from: unknown,
+): Promise<Place | undefined> {
+  if (typeof from !== "string") return undefined;
+  const entry = accessOf(request).token.access.find(({ name }) => name === from);
+  if (entry === undefined || !entry.actions.includes("pull")) return undefined;
+  const path = parseRepositoryPath(from);
+  const registry = await findRegistryByName(db, path.registry);
+  return registry?.id === entry.registryId ? { registry, repository: path.repository } : undefined;
+}
+
+function setSessionHeaders(reply: FastifyReply, place: Place, { id, staged }: UploadSession): void {
+  reply.header("location", `/v2/${pathOf(place)}/blobs/uploads/${id}`);
+  // The last byte, included; an empty session says 0-0 all the same, as Distribution does.
+  reply.header("range", `0-${Math.max(staged.length - 1, 0)}`);
+  reply.header("docker-upload-uuid", id);
+}
+
+function answerCommitted(reply: FastifyReply, place: Place, digest: Digest): FastifyReply {
+  reply.removeHeader("range").removeHeader("docker-upload-uuid");
+  reply.header("location", `/v2/${pathOf(place)}/blobs/${digest}`);
+  reply.header("docker-content-digest", digest);
+  return reply.code(201).send();
+}
+
+function pathOf({ registry, repository }: Place): string {
+  return presentPath({ registry: registry.name, repository });
+}

@@ -1,0 +1,73 @@
+/**
+ * The house: the rules that both planes share, on rows and bytes. What may be pushed, mounted or deleted, and what it
+ * then means, is decided here, whichever door it came in by. Nothing here knows HTTP.
+ */
+import { join } from "node:path";
+import { Database } from "../metadata/database.ts";
+import { openPostgres } from "../metadata/postgres.ts";
+import { openSqlite } from "../metadata/sqlite.ts";
+import { REGIONS, type Region } from "../model/region.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import { FilesystemBlobStore } from "../storage/filesystem.ts";
+import { RunningHashes } from "./running-hashes.ts";
+
+/** What the rules act on. */
+export interface Backend extends AsyncDisposable {
+  db: Database;
+  /** Where each region's bytes lie. */
+  stores: ReadonlyMap<Region, BlobStore>;
+  /** Milliseconds since 1970 by the clock of leases and expiries: the database's, where replicas share one. */
+  now: () => number;
+  /** How long a lease lasts. An answer may be relied on for half of it. */
+  leaseMs: number;
+  writeTokenLifeMs: number;
+  hashes: RunningHashes;
+}
+
+export interface BackendOptions {
+  dataDir: string;
+  /** A `postgres://` URL; SQLite in the data folder where there is none. */
+  dbUrl: string | undefined;
+  leaseSeconds: number;
+  writeTokenLifeSeconds: number;
+}
+
+/**
+ * Opens the database, brought up to this version, and a store for each region.
+ * @throws {DatabaseTooNewError}
+ */
+export async function openBackend(options: BackendOptions): Promise<Backend> {
+  const { dataDir, dbUrl, leaseSeconds, writeTokenLifeSeconds } = options;
+  const engine =
+    dbUrl === undefined ? await openSqlite(join(dataDir, "db.sqlite")) : await openPostgres(dbUrl);
+  const stores = new Map<Region, BlobStore>(
+    REGIONS.map((region) => [region, new FilesystemBlobStore(join(dataDir, "blobs", region))]),
+  );
+  return createBackend({ db: new Database(engine), stores, leaseSeconds, writeTokenLifeSeconds });
+}
+
+/** A backend on a database and stores that are open already. */
+export function createBackend(parts: {
+  db: Database;
+  stores: ReadonlyMap<Region, BlobStore>;
+  leaseSeconds: number;
+  writeTokenLifeSeconds: number;
+  now?: () => number;
+}): Backend {
+  const { db, stores } = parts;
+  return {
+    db,
+    stores,
+    now: parts.now ?? (() => db.now()),
+    leaseMs: parts.leaseSeconds * 1000,
+    writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
+    hashes: new RunningHashes(),
+    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+  };
+}
+
+export function storeOf(backend: Backend, region: Region): BlobStore {
+  const store = backend.stores.get(region);
+  if (store === undefined) throw new Error(`no store is configured for the region ${region}`);
+  return store;
+}

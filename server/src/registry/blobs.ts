@@ -1,0 +1,149 @@
+import type { Readable } from "node:stream";
+import { insertBlob, lockBlob, lockBlobByDigest, queueBlobReview } from "../metadata/blobs.ts";
+import { type Queries, transact } from "../metadata/database.ts";
+import {
+  deleteUnreferencedLink,
+  findLinkedBlob,
+  type LinkedBlob,
+  leaseLink,
+  putLink,
+} from "../metadata/links.ts";
+import type { Registry } from "../metadata/registries.ts";
+import { findRepository, putRepository, type Repository } from "../metadata/repositories.ts";
+import type { Digest } from "../model/digest.ts";
+import { RegistryError } from "../model/errors.ts";
+import type { RepositoryName } from "../model/name.ts";
+import type { ByteRange } from "../model/range.ts";
+import type { Region } from "../model/region.ts";
+import type { StorageKey } from "../model/storage-key.ts";
+import { type Backend, storeOf } from "./backend.ts";
+import { newLease, outlastsPromise } from "./leases.ts";
+import { addUsage, releaseUsage } from "./usage.ts";
+
+/** Where a request acts: a repository by its name, in a registry that is there. */
+export interface Place {
+  registry: Registry;
+  repository: RepositoryName;
+}
+
+/**
+ * @throws {RegistryError} NAME_UNKNOWN
+ */
+export async function getRepository({ db }: Backend, { registry, repository }: Place): Promise<Repository> {
+  const found = await findRepository(db, registry.id, repository);
+  if (found === undefined) {
+    throw new RegistryError("NAME_UNKNOWN", `there is no repository ${registry.name}/${repository}`);
+  }
+  return found;
+}
+
+/**
+ * The blob, if the repository may serve it. To a caller who may push, the answer is a promise: its lease is renewed, and
+ * what the answer rests on is on disk.
+ * @throws {RegistryError} NAME_UNKNOWN, BLOB_UNKNOWN
+ */
+export async function getBlob(
+  backend: Backend,
+  place: Place,
+  digest: Digest,
+  { mayPush }: { mayPush: boolean },
+): Promise<LinkedBlob> {
+  const { db } = backend;
+  const repository = await getRepository(backend, place);
+  const blob = await findLinkedBlob(db, repository.id, digest);
+  if (blob === undefined) throw unknownBlob(digest);
+  if (!mayPush) return blob;
+  if (!outlastsPromise(backend, blob.leasedUntil)) {
+    const leased = await transact(db, (tx) => leaseLink(tx, repository.id, digest, newLease(backend)));
+    if (!leased) throw unknownBlob(digest);
+  }
+  await db.durable();
+  return blob;
+}
+
+export function readBlob(backend: Backend, blob: LinkedBlob, range?: ByteRange): Promise<Readable> {
+  return storeOf(backend, blob.region).read(blob.storageKey, range);
+}
+
+/**
+ * Links a blob of another repository, if that has it in the same region. `false`: it has not, and the client uploads.
+ */
+export async function mountBlob(backend: Backend, from: Place, to: Place, digest: Digest): Promise<boolean> {
+  const { db, now } = backend;
+  if (from.registry.region !== to.registry.region) return false;
+  const source = await findRepository(db, from.registry.id, from.repository);
+  if (source === undefined) return false;
+  const blob = await findLinkedBlob(db, source.id, digest);
+  if (blob === undefined) return false;
+  return transact(db, async (tx) => {
+    const repository = await putRepository(tx, to.registry.id, to.repository, now());
+    // The lock keeps a sweep from taking the blob between here and the link.
+    if (!(await lockBlob(tx, blob.blobId))) return false;
+    await linkBlob(backend, tx, repository, digest, { id: blob.blobId, sizeBytes: blob.sizeBytes });
+    return true;
+  });
+}
+
+/**
+ * Makes sealed bytes a blob of the region and links it; where the region has that content already, links that one.
+ * Returns whether the key is the blob's now.
+ */
+export async function commitBlob(
+  backend: Backend,
+  tx: Queries,
+  repository: Pick<Repository, "id" | "registryId">,
+  blob: { region: Region; digest: Digest; sizeBytes: number; storageKey: StorageKey },
+): Promise<boolean> {
+  for (;;) {
+    const there = await lockBlobByDigest(tx, blob.region, blob.digest);
+    const id = there ?? (await insertBlob(tx, { ...blob, now: backend.now() }));
+    // Somebody else's insert went first: look again, now that it is committed.
+    if (id === undefined) continue;
+    await linkBlob(backend, tx, repository, blob.digest, { id, sizeBytes: blob.sizeBytes });
+    return there === undefined;
+  }
+}
+
+/**
+ * Removes the repository's link; the bytes go when nobody links them.
+ * @throws {RegistryError} NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_REFERENCED
+ */
+export async function deleteBlob(backend: Backend, place: Place, digest: Digest): Promise<void> {
+  const { db } = backend;
+  const repository = await getRepository(backend, place);
+  const removed = await transact(db, async (tx) => {
+    const link = await deleteUnreferencedLink(tx, repository.id, digest);
+    if (link === undefined) return false;
+    if (link.blobId === null) return true;
+    await releaseUsage(tx, repository.registryId, link.blobId);
+    await queueBlobReview(tx, link.blobId);
+    return true;
+  });
+  if (removed) return;
+  if ((await findLinkedBlob(db, repository.id, digest)) === undefined) throw unknownBlob(digest);
+  throw new RegistryError(
+    "BLOB_REFERENCED",
+    `the blob ${digest} is part of a manifest: delete the manifests that need it first`,
+  );
+}
+
+async function linkBlob(
+  backend: Backend,
+  tx: Queries,
+  repository: Pick<Repository, "id" | "registryId">,
+  digest: Digest,
+  blob: { id: number; sizeBytes: number },
+): Promise<void> {
+  const isNew = await putLink(tx, {
+    repositoryId: repository.id,
+    registryId: repository.registryId,
+    digest,
+    blobId: blob.id,
+    leasedUntil: newLease(backend),
+  });
+  if (isNew) await addUsage(tx, repository.registryId, blob);
+}
+
+function unknownBlob(digest: Digest): RegistryError {
+  return new RegistryError("BLOB_UNKNOWN", `the repository has no blob ${digest}`, { detail: { digest } });
+}

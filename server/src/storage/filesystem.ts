@@ -1,0 +1,291 @@
+/**
+ * Blobs as files in one folder, a region's:
+ *
+ *     <folder>/
+ *     ├── 3f/                                      a shard: the first two characters of the key
+ *     │   └── 3f2504e04f8941d39a0c0305e82c3301     the bytes under one key, staged or sealed
+ *     └── write-probe                              only while probe() runs
+ *
+ * A file lies under its final name from its first byte, because a key means nothing until a row says so: there is no
+ * rename, and nothing here ever lists a folder. Staged bytes are in the system's cache and outlive the process; sealed
+ * ones are on disk.
+ */
+import fs from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { finished, type Readable } from "node:stream";
+import { promisify } from "node:util";
+import type { ByteRange } from "../model/range.ts";
+import { SharedFlush } from "../model/shared-flush.ts";
+import type { Staged, StorageKey } from "../model/storage-key.ts";
+import { type BlobStore, type Keep, StagedBytesLostError } from "./blob-store.ts";
+
+const { O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants;
+
+const KEY = /^[0-9a-z]{32}$/;
+const SHARD_LENGTH = 2;
+/** Neither a key nor a shard has a hyphen. */
+const PROBE_NAME = "write-probe";
+const PROBE_BYTES = 4096;
+
+const READ_BYTES = 256 * 1024;
+/** How much of an upload waits in memory while the write before it is under way. */
+const MAX_GATHERED_BYTES = 1024 * 1024;
+/** What Linux takes in one `writev`; also the end of what chunks of a few bytes can weigh. */
+const MAX_GATHERED_CHUNKS = 1024;
+const KEEP_BYTES = 8 * 1024 * 1024;
+const KEEP_MILLISECONDS = 2000;
+
+/** Blobs in a folder of this machine, which one process owns. */
+export class FilesystemBlobStore implements BlobStore {
+  readonly #folder: string;
+  /** The folders that this process has made, or found and synced. */
+  readonly #made = new Map<string, Promise<void>>();
+  readonly #flushes = new Map<string, SharedFlush>();
+  /**
+   * Keys whose sync has failed. It is not tried again: the system may have dropped the pages that it could not write,
+   * and would call the next sync a success.
+   */
+  readonly #unsynced = new Set<StorageKey>();
+
+  constructor(folder: string) {
+    this.#folder = resolve(folder);
+  }
+
+  async append(key: StorageKey, staged: Staged, source: Readable, keep: Keep): Promise<Staged> {
+    const batches = gather(source);
+    const { fd } = await this.#open(key, staged, O_WRONLY);
+    let { length } = staged;
+    let keptLength = length;
+    let keptAt = performance.now();
+    try {
+      for await (let chunks of batches) {
+        while (chunks.length > 0) {
+          const written = await write(fd, chunks, length);
+          length += written;
+          chunks = chunksAfter(written, chunks);
+        }
+        if (length - keptLength >= KEEP_BYTES || performance.now() - keptAt >= KEEP_MILLISECONDS) {
+          keptLength = length;
+          await keep({ length });
+          keptAt = performance.now();
+        }
+      }
+      return { length };
+    } catch (failure) {
+      // Should this fail as well (a full disk holds the rows too), the first failure is the one to tell.
+      if (length > keptLength) await keep({ length }).catch(() => {});
+      throw failure;
+    } finally {
+      await promisify(fs.close)(fd);
+    }
+  }
+
+  async seal(key: StorageKey, staged: Staged): Promise<void> {
+    if (this.#unsynced.has(key)) {
+      throw new Error(`what is staged under ${key} may have holes: it could not be synced to disk before`);
+    }
+    const shard = dirname(this.#path(key));
+    const { fd, size } = await this.#open(key, staged, O_RDWR);
+    try {
+      if (size > staged.length) await promisify(fs.ftruncate)(fd, staged.length);
+      // Not fdatasync: POSIX lets that leave out what reading the bytes does not need, and a length that was cut is
+      // such a thing. It would save nothing either, because the inode of a new file is written in any case.
+      const syncs = await Promise.allSettled([
+        promisify(fs.fsync)(fd),
+        this.#syncFolder(shard),
+        this.#make(shard),
+      ]);
+      const failures = syncs.filter((sync) => sync.status === "rejected").map((sync) => sync.reason);
+      if (failures.some((failure) => failure.syscall === "fsync")) this.#unsynced.add(key);
+      if (failures.length > 0) throw failures[0];
+    } finally {
+      await promisify(fs.close)(fd);
+    }
+  }
+
+  async read(key: StorageKey, range?: ByteRange): Promise<Readable> {
+    const path = this.#path(key);
+    const fd = await promisify(fs.open)(path, O_RDONLY);
+    return fs.createReadStream(path, { ...range, fd, highWaterMark: READ_BYTES });
+  }
+
+  async redirectUrl(): Promise<undefined> {
+    return undefined;
+  }
+
+  async delete(key: StorageKey): Promise<void> {
+    const path = this.#path(key);
+    await ignoringMissing(promisify(fs.unlink)(path));
+    // Also where there was no file: whoever removed it may have died before this.
+    await ignoringMissing(this.#syncFolder(dirname(path)));
+    this.#unsynced.delete(key);
+  }
+
+  async probe(): Promise<void> {
+    const path = join(this.#folder, PROBE_NAME);
+    const fd = await this.#create(path, O_WRONLY);
+    try {
+      await write(fd, [Buffer.alloc(PROBE_BYTES)], 0);
+      await promisify(fs.fsync)(fd);
+    } finally {
+      await promisify(fs.close)(fd);
+      await ignoringMissing(promisify(fs.unlink)(path)); // gone: another probe was quicker
+    }
+  }
+
+  #path(key: StorageKey): string {
+    if (!KEY.test(key)) throw new Error(`not a storage key: ${JSON.stringify(key)}`);
+    return join(this.#folder, key.slice(0, SHARD_LENGTH), key);
+  }
+
+  /**
+   * Opens the file of what is staged. A file that is shorter than its record lost bytes in a power cut: it is refused,
+   * because the next append would turn the loss into a hole that no length tells.
+   */
+  async #open(key: StorageKey, { length }: Staged, flags: number): Promise<{ fd: number; size: number }> {
+    const path = this.#path(key);
+    const fd = await (length === 0
+      ? this.#create(path, flags)
+      : ignoringMissing(promisify(fs.open)(path, flags)));
+    let size = 0;
+    try {
+      if (fd !== undefined) size = (await promisify(fs.fstat)(fd)).size;
+      if (fd !== undefined && size >= length) return { fd, size };
+      throw new StagedBytesLostError(
+        `bytes staged under ${key} were lost: ${length} were recorded and ${size} are there`,
+      );
+    } catch (error) {
+      if (fd !== undefined) await promisify(fs.close)(fd);
+      throw error;
+    }
+  }
+
+  /** Opens a file, made if need be, in a folder whose own entry is on disk. */
+  async #create(path: string, flags: number): Promise<number> {
+    await this.#make(dirname(path));
+    const fd = await ignoringMissing(promisify(fs.open)(path, flags | O_CREAT));
+    if (fd !== undefined) return fd;
+    // Somebody has tidied away an empty folder since it was made.
+    this.#made.clear();
+    await this.#make(dirname(path));
+    return promisify(fs.open)(path, flags | O_CREAT);
+  }
+
+  #make(folder: string): Promise<void> {
+    let made = this.#made.get(folder);
+    if (made === undefined) {
+      made = this.#makeDurably(folder);
+      this.#made.set(folder, made);
+      made.catch(() => this.#made.delete(folder));
+    }
+    return made;
+  }
+
+  /** A folder that was there already is synced too: the process that made it may have died before it could. */
+  async #makeDurably(folder: string): Promise<void> {
+    if (folder !== this.#folder) await this.#make(this.#folder);
+    const firstMade = await promisify(fs.mkdir)(folder, { recursive: true });
+    const last = dirname(firstMade ?? folder);
+    let parent = folder;
+    do {
+      parent = dirname(parent);
+      await this.#syncFolder(parent);
+    } while (parent !== last);
+  }
+
+  /** Has every entry that the folder has by now on disk. */
+  #syncFolder(folder: string): Promise<void> {
+    let flush = this.#flushes.get(folder);
+    if (flush === undefined) {
+      flush = new SharedFlush(() => syncFolder(folder));
+      this.#flushes.set(folder, flush);
+    }
+    return flush.wait();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const fd = await promisify(fs.open)(folder, O_RDONLY);
+  try {
+    await promisify(fs.fsync)(fd);
+  } finally {
+    await promisify(fs.close)(fd);
+  }
+}
+
+/** What came since the batch before: while the taker is busy a bounded amount gathers, then the source has to wait. */
+function gather(source: Readable): AsyncIterable<Buffer[]> {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  let outcome: { failure?: Error } | undefined;
+  let changed = Promise.withResolvers<void>();
+
+  function take(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= MAX_GATHERED_BYTES || chunks.length >= MAX_GATHERED_CHUNKS) source.pause();
+    changed.resolve();
+  }
+  // Listens from the start and never stops: a source that fails before or after it is read must not end the process.
+  finished(source, { writable: false }, (failure) => {
+    outcome = failure ? { failure } : {};
+    changed.resolve();
+  });
+
+  async function* batches(): AsyncGenerator<Buffer[]> {
+    source.on("data", take);
+    try {
+      for (;;) {
+        source.resume();
+        if (chunks.length > 0) {
+          const batch = chunks;
+          chunks = [];
+          bytes = 0;
+          yield batch;
+        } else if (outcome?.failure !== undefined) {
+          throw outcome.failure;
+        } else if (outcome !== undefined) {
+          return;
+        } else {
+          changed = Promise.withResolvers();
+          await changed.promise;
+        }
+      }
+    } finally {
+      // What the taker did not want is the owner's again.
+      source.off("data", take);
+      source.pause();
+    }
+  }
+  return batches();
+}
+
+/** Writes at least one byte of what it is given, and says how many. */
+async function write(fd: number, chunks: Buffer[], position: number): Promise<number> {
+  // Not promisified: what that resolves with differs between fs.writev and something put in its place.
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  fs.writev(fd, chunks, position, (error, written) => (error ? reject(error) : resolve(written)));
+  const written = await promise;
+  if (written === 0) throw new Error("the file system took none of the bytes that were written");
+  return written;
+}
+
+function chunksAfter(written: number, chunks: Buffer[]): Buffer[] {
+  let left = written;
+  const rest: Buffer[] = [];
+  for (const chunk of chunks) {
+    if (left < chunk.length) rest.push(chunk.subarray(left));
+    left = Math.max(0, left - chunk.length);
+  }
+  return rest;
+}
+
+async function ignoringMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

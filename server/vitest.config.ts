@@ -1,0 +1,20 @@
+import { availableParallelism } from "node:os";
+import { defineConfig } from "vitest/config";
+import { ClosingLine } from "./test/support/closing-line.ts";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Needs programs from outside npm, or root: vitest.clients.config.ts runs these.
+    exclude: ["test/clients/**"],
+    globalSetup: ["test/support/postgres.ts"],
+    reporters: ["default", new ClosingLine()],
+    pool: "forks",
+    // Each file's servers keep a pool of database connections, and those are counted.
+    maxWorkers: Math.min(availableParallelism(), 8),
+    // A busy machine is slow, not broken.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+  },
+});
