@@ -10,6 +10,8 @@ import { routableUrl } from "./oci/url.ts";
 import type { Backend } from "./registry/backend.ts";
 import { foldUsage } from "./registry/usage.ts";
 
+export type App = FastifyInstance;
+
 export interface AppOptions {
   /** What absolute links and the token realm say; the address of each request where there is none. */
   publicUrl: URL | undefined;
@@ -28,7 +30,7 @@ const IDLE_MS = 5 * 60_000;
 const MAX_PARAMETER_LENGTH = 1024;
 const FOLD_INTERVAL_MS = 1000;
 
-export async function buildApp(backend: Backend, options: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(backend: Backend, options: AppOptions): Promise<App> {
   const { publicUrl, trustedProxies, logger, readiness } = options;
   const app = fastify({
     logger,

@@ -10,7 +10,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { closest, distance } from "fastest-levenshtein";
 import proxyAddr from "proxy-addr";
-import { StartError } from "./start-error.ts";
+import { StartError } from "./process/start-error.ts";
 
 export interface Config {
   /** 0 takes a port that is free. */
@@ -132,7 +132,7 @@ const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
 const QUESTIONS = ["help", "version"] as const;
 
 /** Reads every setting: a flag before the environment, that before a file it names, that before the default. */
-export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
+export function parseConfig(argv: readonly string[], env: Environment = process.env): Config {
   const flags = parseFlags(argv);
   checkVariables(env);
 

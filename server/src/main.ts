@@ -7,16 +7,15 @@ import { existsSync } from "node:fs";
 import { rm, statfs } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
-import type { FastifyInstance } from "fastify";
-import { buildApp } from "./app.ts";
+import { type App, buildApp } from "./app.ts";
 import { ensureOwner } from "./auth/owner.ts";
-import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./banner.ts";
 import { type Config, findQuestion, helpText, parseConfig } from "./config.ts";
-import { watchConnections } from "./connections.ts";
-import { type DataFolder, putPrivateFile, takeDataFolder } from "./data-folder.ts";
+import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./process/banner.ts";
+import { watchConnections } from "./process/connections.ts";
+import { type DataFolder, putPrivateFile, takeDataFolder } from "./process/data-folder.ts";
+import { StartError } from "./process/start-error.ts";
+import { explainBackendFailure, explainListenFailure } from "./process/start-failures.ts";
 import { openBackend } from "./registry/backend.ts";
-import { StartError } from "./start-error.ts";
-import { explainBackendFailure, explainListenFailure } from "./start-failures.ts";
 import { VERSION } from "./version.ts";
 
 const STOP_SECONDS = 30;
@@ -31,14 +30,12 @@ async function serve(config: Config): Promise<void> {
     throw explainBackendFailure(error, config);
   });
   const isTerminal = process.stdout.isTTY;
-  let newToken: string | undefined;
-  await ensureOwner(backend, {
+  const newToken = await ensureOwner(backend, {
     pinnedToken: config.ownerToken,
     // In a file even if there is a terminal to print it to: should this start fail before it does, the token is not lost.
     handOver: async (token) => {
       const text = firstLoginText(findUrl(config, config.port), join(folder.path, FIRST_LOGIN), token);
       await putPrivateFile(folder, FIRST_LOGIN, text);
-      newToken = token;
     },
   });
 
@@ -95,7 +92,7 @@ async function greet(
   if (newToken !== undefined) await rm(file);
 }
 
-function logStart(app: FastifyInstance, folder: DataFolder, start: Start, isFirst: boolean): void {
+function logStart(app: App, folder: DataFolder, start: Start, isFirst: boolean): void {
   const { version, url, dataDir, database } = start;
   app.log.info({ version, port: portOf(app), url: url.origin, data_folder: dataDir, database }, "started");
   if (isFirst) app.log.info({ setup_file: join(folder.path, FIRST_LOGIN) }, "first start");
@@ -106,7 +103,7 @@ function findUrl({ publicUrl, host }: Config, port: number): URL {
 }
 
 /** The port that the app listens on. */
-function portOf(app: FastifyInstance): number {
+function portOf(app: App): number {
   const address = app.server.address();
   if (address === null || typeof address === "string") throw new Error("the app does not listen on a port");
   return address.port;
@@ -127,7 +124,7 @@ function nextStopSignal(): Promise<string> {
 }
 
 /** What nobody caught is logged and ends the process: every state that a crash leaves is one to start from. */
-function endOnBugs(app: FastifyInstance): void {
+function endOnBugs(app: App): void {
   process.on("uncaughtException", (error) => {
     app.log.fatal(error);
     process.exit(1);
@@ -141,7 +138,7 @@ try {
   const question = findQuestion(argv);
   if (question === "help") process.stdout.write(helpText());
   else if (question === "version") process.stdout.write(`boxyard ${VERSION}\n`);
-  else await serve(parseConfig(argv, process.env));
+  else await serve(parseConfig(argv));
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   process.stderr.write(`boxyard: ${error.message}\n`);

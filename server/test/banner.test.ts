@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "../src/banner.ts";
+import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "../src/process/banner.ts";
 
 const START: Start = {
   version: "1.2.3",

@@ -3,7 +3,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { type Connections, watchConnections } from "../src/connections.ts";
+import { type Connections, watchConnections } from "../src/process/connections.ts";
 
 const open: { server: Server; clients: Socket[] }[] = [];
 afterEach(() => {

@@ -14,22 +14,24 @@ import { newApiTokenSecret, sha256Of } from "./tokens.ts";
 /**
  * Makes the first account and its owner's token, where there is none; pins the token where a value is given for it: the
  * one before stops working. A token that is made here is handed over before it is stored, so that none is stored that
- * nobody has seen.
+ * nobody has seen. Returns the token that was made here, if one was and is in force.
  */
 export async function ensureOwner(
   { db, now }: { db: Database; now: () => number },
   { pinnedToken, handOver }: { pinnedToken: string | undefined; handOver: (token: string) => Promise<void> },
-): Promise<void> {
+): Promise<string | undefined> {
   const secret = pinnedToken ?? ((await isNew(db)) ? newApiTokenSecret() : undefined);
-  if (secret === undefined) return;
+  if (secret === undefined) return undefined;
   if (pinnedToken === undefined) await handOver(secret);
-  await transact(db, async (tx) => {
+  const stored = await transact(db, async (tx) => {
     const isFirst = await insertInstallation(tx, now());
     if (isFirst) await insertAccount(tx, { uuid: randomUUID(), name: "owner", now: now() });
     // Another process was first, and has handed its own token over.
-    else if (pinnedToken === undefined) return;
+    else if (pinnedToken === undefined) return false;
     await putOwnerToken(tx, sha256Of(secret), now());
+    return true;
   });
+  return stored && pinnedToken === undefined ? secret : undefined;
 }
 
 async function isNew(db: Queries): Promise<boolean> {

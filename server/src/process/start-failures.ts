@@ -1,6 +1,6 @@
 /** Failures of a start that have a known cause outside the program, in words for the person who can mend it. */
-import type { Config } from "./config.ts";
-import { DatabaseTooNewError } from "./metadata/database.ts";
+import type { Config } from "../config.ts";
+import { DatabaseTooNewError } from "../metadata/database.ts";
 import { StartError } from "./start-error.ts";
 
 const DISK_FULL = "the disk is full. Free some space, then start again.";
