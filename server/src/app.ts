@@ -1,14 +1,24 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
-import { type FastifyInstance, type FastifyRequest, fastify, LogController } from "fastify";
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from "fastify";
+import { answerError as answerManagementError } from "./api/errors.ts";
 import { healthRoutes } from "./api/health.ts";
-import { managementContext, PREFIXES, registryPlane } from "./api/plane.ts";
+import { managementContext, PREFIXES, registriesPlane, registryPlane } from "./api/plane.ts";
 import type { AccessContext } from "./auth/access.ts";
 import { JwtSigner } from "./auth/jwts.ts";
+import { startBackgroundWork } from "./gc/background.ts";
+import { RegistryError } from "./model/errors.ts";
+import { answerError as answerDataPlaneError } from "./oci/errors.ts";
 import { dataPlane } from "./oci/plane.ts";
-import { routableUrl } from "./oci/url.ts";
+import { isDataPlaneUrl, routableUrl } from "./oci/url.ts";
 import type { Backend } from "./registry/backend.ts";
-import { foldUsage } from "./registry/usage.ts";
 
 export type App = FastifyInstance;
 
@@ -26,9 +36,8 @@ export interface AppOptions {
 const KEEP_ALIVE_MS = 75_000;
 /** A socket on which nothing moved for so long is closed. An upload may last as long as it likes. */
 const IDLE_MS = 5 * 60_000;
-/** A sha512 digest and a repository's name are longer than the router's default. */
-const MAX_PARAMETER_LENGTH = 1024;
-const FOLD_INTERVAL_MS = 1000;
+/** More than a request's headers can hold, escaped: what is too long is refused by who parses it, with what it is. */
+const MAX_PARAMETER_LENGTH = 64 * 1024;
 
 export async function buildApp(backend: Backend, options: AppOptions): Promise<App> {
   const { publicUrl, trustedProxies, logger, readiness } = options;
@@ -38,6 +47,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     genReqId: () => randomUUID(),
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     rewriteUrl: (request) => routableUrl(request.url ?? "/"),
+    frameworkErrors: answerUnroutable,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
     requestTimeout: 0,
     connectionTimeout: IDLE_MS,
@@ -50,7 +60,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   const context: AccessContext & { backend: Backend } = {
     backend,
     jwts: await JwtSigner.open(backend.db, backend.now()),
-    originOf: (request) => publicUrl?.origin ?? `${request.protocol}://${request.host}`,
+    originOf: (request) => publicUrl?.origin ?? originAskedFor(request),
   };
   app.decorateRequest("apiToken", null);
   app.decorateRequest("repositoryAccess", null);
@@ -68,14 +78,40 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     app.register(
       (plane, _options, done) => {
         if (prefix === "/v2/registry") registryPlane(plane, context);
+        else if (prefix === "/v2/registries") registriesPlane(plane, context);
         else managementContext(plane);
         done();
       },
       { prefix },
     );
   }
-  repeat(app, FOLD_INTERVAL_MS, () => foldUsage(backend));
+  const work = startBackgroundWork(backend, (error) => {
+    app.log.error({ err: error }, "background work failed: it is tried again");
+  });
+  app.addHook("onClose", () => work[Symbol.asyncDispose]());
   return app;
+}
+
+/**
+ * Scheme, host and port as the client, or a trusted proxy, says that it sees them.
+ * @throws {RegistryError} REQUEST_INVALID
+ */
+function originAskedFor({ protocol, host }: FastifyRequest): string {
+  const origin = `${protocol}://${host}`;
+  // It goes into headers and links: what could end a quoted string or begin a path is no host.
+  if (/^[\w.:[\]-]+$/.test(host) && URL.canParse(origin)) return origin;
+  throw new RegistryError(
+    "REQUEST_INVALID",
+    "the Host header names no host: send the one that you connect to",
+  );
+}
+
+/** A path that the router could not read, before any plane's context: answered in the words of the plane that it is in. */
+function answerUnroutable(cause: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header("x-request-id", request.id);
+  const answer = isDataPlaneUrl(request.raw.url ?? "/") ? answerDataPlaneError : answerManagementError;
+  const message = "the path has a percent sign that begins no escape: escape it as %25";
+  answer(new RegistryError("REQUEST_INVALID", message, { cause }), request, reply);
 }
 
 function logResponse(request: FastifyRequest, status: number, milliseconds: number): void {
@@ -83,21 +119,4 @@ function logResponse(request: FastifyRequest, status: number, milliseconds: numb
     { method: request.method, url: request.originalUrl, status, ms: Math.round(milliseconds) },
     "request",
   );
-}
-
-/** Runs `work` now and then, never twice at once, until the app closes. */
-function repeat(app: FastifyInstance, intervalMs: number, work: () => Promise<unknown>): void {
-  let running: Promise<unknown> | undefined;
-  const timer = setInterval(() => {
-    running ??= work()
-      .catch((error: unknown) => app.log.error({ err: error }, "background work failed: it is tried again"))
-      .finally(() => {
-        running = undefined;
-      });
-  }, intervalMs);
-  timer.unref();
-  app.addHook("onClose", async () => {
-    clearInterval(timer);
-    await running;
-  });
 }

@@ -15,9 +15,11 @@ export const RESPONSES = {
   SIZE_INVALID: [422, "unprocessable_entity"],
   UNAUTHORIZED: [401, "unauthorized"],
   DENIED: [403, "forbidden"],
-  UNSUPPORTED: [422, "unprocessable_entity"],
+  UNSUPPORTED: [405, "method_not_allowed"],
   ACCOUNT_HAS_REGISTRY: [422, "unprocessable_entity"],
   BLOB_REFERENCED: [412, "precondition_failed"],
+  GARBAGE_COLLECTION_ACTIVE: [412, "precondition_failed"],
+  GARBAGE_COLLECTION_UNKNOWN: [404, "not_found"],
   MANIFEST_TOO_LARGE: [422, "unprocessable_entity"],
   NAME_TAKEN: [409, "conflict"],
   PAGINATION_INVALID: [400, "bad_request"],
@@ -46,10 +48,6 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   if (error instanceof RegistryError) {
     const [status, id] = RESPONSES[error.code];
     send(request, reply, status, id, error.message);
-    return;
-  }
-  if (error.validation !== undefined) {
-    send(request, reply, 422, "unprocessable_entity", `request payload validation failed: ${error.message}`);
     return;
   }
   const status = error.statusCode ?? 500;

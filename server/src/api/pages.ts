@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { RegistryError } from "../model/errors.ts";
+import { parseRepositoryName, type RepositoryName } from "../model/name.ts";
 
 const DEFAULT_PER_PAGE = 20;
 const MAX_PER_PAGE = 200;
@@ -26,19 +27,21 @@ export function parsePage(query: { page?: string; per_page?: string }): Page {
   return { number, size, offset: (number - 1) * size };
 }
 
-/** The name that a `page_token` continues after. The token is opaque to clients. */
-export function parsePageToken(token: string): string {
+/** The repository that a `page_token` continues after. The token is opaque to clients. */
+export function parsePageToken(token: string): RepositoryName {
   const text = Buffer.from(token, "base64url").toString();
-  if (!text.startsWith(TOKEN_PREFIX)) {
-    throw new RegistryError(
-      "PAGINATION_INVALID",
-      "the page_token is not one that a list has given: begin without it",
-    );
+  try {
+    if (text.startsWith(TOKEN_PREFIX)) return parseRepositoryName(text.slice(TOKEN_PREFIX.length));
+  } catch (cause) {
+    if (!(cause instanceof RegistryError)) throw cause;
   }
-  return text.slice(TOKEN_PREFIX.length);
+  throw new RegistryError(
+    "PAGINATION_INVALID",
+    "the page_token is not one that a list has given: begin without it",
+  );
 }
 
-export function presentPageToken(after: string): string {
+export function presentPageToken(after: RepositoryName): string {
   return Buffer.from(TOKEN_PREFIX + after).toString("base64url");
 }
 
@@ -46,16 +49,18 @@ const TOKEN_PREFIX = "after:";
 
 /**
  * The `links` of a page: absolute, and only those that lead somewhere. `last` is there whenever there is more than one
- * page: doctl counts pages by it.
+ * page: doctl counts pages by it. Where a token leads on, whether there is a next page is what the rows say, not a count
+ * that moves while somebody turns pages.
  */
 export function presentLinks(
   url: string,
   { number, size }: Page,
   total: number,
-  next: { page_token?: string } = {},
+  keyset: { hasNext?: boolean; pageToken?: string | undefined } = {},
 ): { pages?: Record<string, string> } {
   const last = Math.max(1, Math.ceil(total / size));
-  if (last === 1) return {};
+  const { hasNext = number < last, pageToken } = keyset;
+  if (last === 1 && !hasNext) return {};
   const link = (page: number, extra: { page_token?: string } = {}) =>
     `${url}?${new URLSearchParams({ page: String(page), ...extra, per_page: String(size) })}`;
   const pages: Record<string, string> = {};
@@ -63,10 +68,8 @@ export function presentLinks(
     pages.first = link(1);
     pages.prev = link(Math.min(number - 1, last));
   }
-  if (number < last) {
-    pages.next = link(number + 1, next);
-    pages.last = link(last);
-  }
+  if (hasNext) pages.next = link(number + 1, pageToken === undefined ? {} : { page_token: pageToken });
+  if (number < last) pages.last = link(last);
   return { pages };
 }
 

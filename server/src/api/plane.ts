@@ -8,11 +8,13 @@ import type { AccessContext } from "../auth/access.ts";
 import type { Backend } from "../registry/backend.ts";
 import { dockerCredentialRoutes } from "./docker-credentials.ts";
 import { answerError, answerNotFound } from "./errors.ts";
+import { garbageCollectionRoutes } from "./garbage-collections.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { registryRoutes } from "./registries.ts";
 import { repositoryRoutes } from "./repositories.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
+import { compileSchema } from "./validation.ts";
 
 export type ApiContext = AccessContext & { backend: Backend };
 
@@ -23,6 +25,7 @@ export const PREFIXES = ["/v2/registry", "/v2/registries", "/v2/account", "/v2/k
 export function managementContext(app: FastifyInstance): void {
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
+  app.setValidatorCompiler(compileSchema);
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.removeContentTypeParser("application/json");
   // Clients send `Content-Type: application/json` with an empty body, on DELETE and POST.
@@ -41,4 +44,11 @@ export function registryPlane(app: FastifyInstance, context: ApiContext): void {
   tagRoutes(app, context);
   manifestRoutes(app, context);
   tokenServiceRoutes(app, context);
+  garbageCollectionRoutes(app, context);
+}
+
+/** The routes below `/v2/registries`. */
+export function registriesPlane(app: FastifyInstance, context: ApiContext): void {
+  managementContext(app);
+  garbageCollectionRoutes(app, context);
 }

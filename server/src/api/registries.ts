@@ -17,8 +17,9 @@ import { presentTime } from "./time.ts";
 
 const CreateBody = Type.Object({
   name: Type.String(),
-  subscription_tier_slug: Type.Optional(Type.String()),
-  region: Type.Optional(Type.String()),
+  // `null`, which clients send for what their user did not set, is as good as nothing.
+  subscription_tier_slug: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  region: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 
 const ValidateNameBody = Type.Object({ name: Type.String() });
@@ -37,7 +38,11 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
     { onRequest: requireScope(context, "registry:create"), schema: { body: CreateBody } },
     async (request, reply) => {
       const { name, region, subscription_tier_slug: tierSlug } = request.body;
-      const wanted = { name: parseRegistryName(name), region, tierSlug };
+      const wanted = {
+        name: parseRegistryName(name),
+        region: region ?? undefined,
+        tierSlug: tierSlug ?? undefined,
+      };
 
       const registry = await createFirstRegistry(backend, apiTokenOf(request).accountId, wanted);
 

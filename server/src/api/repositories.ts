@@ -32,11 +32,12 @@ export function repositoryRoutes(app: FastifyInstance, context: ApiContext): voi
       const registry = await registryOf(backend, request);
 
       const { repositoryCount } = await getRegistryUsage(backend.db, registry.id);
-      const repositories = await listRepositories(backend.db, registry.id, {
+      const found = await listRepositories(backend.db, registry.id, {
         after,
         offset: page.offset,
-        limit: page.size,
+        limit: page.size + 1,
       });
+      const repositories = found.slice(0, page.size);
       const newest = await listNewestManifests(
         backend.db,
         repositories.map(({ id }) => id),
@@ -57,12 +58,10 @@ export function repositoryRoutes(app: FastifyInstance, context: ApiContext): voi
             manifest_count: manifestCount,
           };
         }),
-        links: presentLinks(
-          url,
-          page,
-          repositoryCount,
-          last === undefined ? {} : { page_token: presentPageToken(last.name) },
-        ),
+        links: presentLinks(url, page, repositoryCount, {
+          hasNext: found.length > page.size,
+          pageToken: last && presentPageToken(last.name),
+        }),
         meta: { total: repositoryCount },
       };
     },

@@ -24,6 +24,15 @@ interface TokenRequest {
 export function tokenServiceRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, jwts } = context;
 
+  // The OAuth2 form, which containerd tries first: told that it is not here, it comes back with GET.
+  app.post("/auth", {
+    onRequest: async (_request, reply) => {
+      reply.header("allow", "GET, HEAD");
+      throw new RegistryError("UNSUPPORTED", "the token service takes GET with Basic authentication");
+    },
+    handler: async () => {},
+  });
+
   app.get<TokenRequest>("/auth", { errorHandler: answerTokenError }, async (request) => {
     const requested = parseScopes([request.query.scope ?? []].flat().join(" "));
     const credential = await authenticateBasic(context, request);
@@ -74,6 +83,9 @@ const IN_REGISTRY_WORDS: ReadonlySet<ErrorCode> = new Set(["DENIED"]);
 function answerTokenError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   if (error instanceof RegistryError && error.code === "UNAUTHORIZED") {
     reply.header("www-authenticate", 'Basic realm="boxyard"');
+    // The one place where DigitalOcean's id has a capital.
+    reply.code(401).send({ id: "Unauthorized", message: error.message, request_id: request.id });
+    return;
   }
   if (error instanceof RegistryError && IN_REGISTRY_WORDS.has(error.code)) {
     const [status] = RESPONSES[error.code];

@@ -2,8 +2,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ApiToken, findApiTokenById } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
+import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import { findRegistryByName, type Registry } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
+import { pausedBy } from "../model/garbage-collection.ts";
 import { parseRepositoryPath, presentPath, type RepositoryName, type RepositoryPath } from "../model/name.ts";
 import type { Action, TokenScope } from "../model/scope.ts";
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
@@ -83,7 +85,14 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
     const path = parseRepositoryPath((request.params as { name: string }).name);
     const token = await verifyBearer(context, request, reply, challengeScope(path, action), { afterExpiry });
     const entry = token.access.find(({ name }) => name === presentPath(path));
+    const registry =
+      entry === undefined ? undefined : await findRegistryByName(context.backend.db, path.registry);
     if (entry === undefined || !entry.actions.includes(action)) {
+      // The token was asked for while a run kept writes out: another one would be no better.
+      if (registry?.readOnly && registry.id === entry?.registryId && action !== "pull") {
+        const run = await findActiveGarbageCollection(context.backend.db, registry.id);
+        throw pausedBy(registry.name, run?.uuid);
+      }
       throw challenge(context, request, reply, {
         scope: challengeScope(path, action),
         error: "insufficient_scope",
@@ -91,7 +100,6 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
       });
     }
     if (action !== "pull") await requireLivingCredential(context, request, reply, token, path, action);
-    const registry = await findRegistryByName(context.backend.db, path.registry);
     if (registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);
     }

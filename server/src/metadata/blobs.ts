@@ -1,7 +1,7 @@
 import type { Digest } from "../model/digest.ts";
 import type { Region } from "../model/region.ts";
 import type { Staged, StorageKey } from "../model/storage-key.ts";
-import type { Queries } from "./database.ts";
+import { batches, type Queries } from "./database.ts";
 
 /** Locks the blob against its removal and returns its id, or `undefined` where the region has no such content. */
 export async function lockBlobByDigest(
@@ -45,29 +45,120 @@ export async function insertBlob(
   return row?.id;
 }
 
-/** Asks for a look at whether the blob is still linked anywhere, once this transaction is over. */
-export async function queueBlobReview(db: Queries, blobId: number): Promise<void> {
-  await db
-    .insertInto("blob_review")
-    .values({ blob_id: blobId })
-    .onConflict((conflict) => conflict.doNothing())
+/** Asks for a look at whether these blobs are still linked anywhere, once this transaction is over. */
+export async function queueBlobReviews(db: Queries, blobIds: readonly number[]): Promise<void> {
+  const rows = blobIds.map((blobId) => ({ blob_id: blobId }));
+  for (const batch of batches(rows)) await db.insertInto("blob_review").values(batch).execute();
+}
+
+/** Takes up to `limit` reviews that nobody else has taken. */
+export async function takeBlobReviews(db: Queries, limit: number): Promise<{ id: number; blobId: number }[]> {
+  return db
+    .selectFrom("blob_review")
+    .select(["id", "blob_id as blobId"])
+    .orderBy("id")
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
     .execute();
 }
 
-/** Gives a key's bytes up. */
-export async function insertTrash(
-  db: Queries,
-  trash: { region: Region; storageKey: StorageKey; staged: Staged | undefined; deleteAfter: number },
-): Promise<void> {
-  await db
-    .insertInto("trash")
-    .values({
-      region: trash.region,
-      storage_key: trash.storageKey,
-      staged: trash.staged === undefined ? null : JSON.stringify(trash.staged),
-      delete_after: trash.deleteAfter,
-    })
+export async function deleteBlobReviews(db: Queries, ids: readonly number[]): Promise<void> {
+  for (const batch of batches(ids)) await db.deleteFrom("blob_review").where("id", "in", batch).execute();
+}
+
+/** Locks those of these blobs that are there, against new links and against each other's removal. */
+export async function lockBlobsForRemoval(db: Queries, ids: readonly number[]): Promise<number[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom("blob")
+    .select("id")
+    .where("id", "in", ids)
+    .orderBy("id")
+    .forUpdate()
     .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Which of these blobs any repository links. */
+export async function listLinkedBlobs(db: Queries, ids: readonly number[]): Promise<Set<number>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db
+    .selectFrom("repository_blob")
+    .select("blob_id as blobId")
+    .distinct()
+    .where("blob_id", "in", ids)
+    .execute();
+  return new Set(rows.map((row) => row.blobId as number));
+}
+
+/** Removes locked blobs. Returns the keys that their bytes lie under. */
+export async function deleteBlobRows(
+  db: Queries,
+  ids: readonly number[],
+): Promise<{ region: Region; storageKey: StorageKey }[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .deleteFrom("blob")
+    .where("id", "in", ids)
+    .returning(["region", "storage_key as storageKey"])
+    .execute();
+  return rows.map(({ region, storageKey }) => ({ region, storageKey: storageKey as StorageKey }));
+}
+
+/** Keys to give up, and what is staged under them where they never became a blob. */
+export interface NewTrash {
+  region: Region;
+  storageKey: StorageKey;
+  staged?: Staged;
+  deleteAfter: number;
+}
+
+/** Gives keys up: their bytes are nobody's any more. */
+export async function insertTrash(db: Queries, trash: readonly NewTrash[]): Promise<void> {
+  const rows = trash.map(({ region, storageKey, staged, deleteAfter }) => ({
+    region,
+    storage_key: storageKey,
+    staged: staged === undefined ? null : JSON.stringify(staged),
+    delete_after: deleteAfter,
+  }));
+  for (const batch of batches(rows)) await db.insertInto("trash").values(batch).execute();
+}
+
+export interface Trash {
+  id: number;
+  region: Region;
+  storageKey: StorageKey;
+  staged: Staged | undefined;
+}
+
+/** Up to `limit` keys whose time has come. */
+export async function listDueTrash(db: Queries, now: number, limit: number): Promise<Trash[]> {
+  const rows = await db
+    .selectFrom("trash")
+    .select(["id", "region", "storage_key as storageKey", "staged"])
+    .where("delete_after", "<=", now)
+    .orderBy("delete_after")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    ...row,
+    storageKey: row.storageKey as StorageKey,
+    staged: row.staged === null ? undefined : (JSON.parse(row.staged) as Staged),
+  }));
+}
+
+/** Has keys whose bytes could not be deleted wait. */
+export async function postponeTrash(db: Queries, ids: readonly number[], until: number): Promise<void> {
+  for (const batch of batches([...ids].sort((a, b) => a - b))) {
+    await db.updateTable("trash").set({ delete_after: until }).where("id", "in", batch).execute();
+  }
+}
+
+export async function deleteTrash(db: Queries, ids: readonly number[]): Promise<void> {
+  for (const batch of batches([...ids].sort((a, b) => a - b))) {
+    await db.deleteFrom("trash").where("id", "in", batch).execute();
+  }
 }
 
 /** Counts one more link of the blob in the registry. Returns whether it is the registry's first. */
@@ -85,26 +176,59 @@ export async function linkRegistryBlob(db: Queries, registryId: number, blobId: 
   return linkCount === 1;
 }
 
-/** Counts one link less of the blob in the registry. Returns the blob's size where it was the last, else 0. */
-export async function unlinkRegistryBlob(db: Queries, registryId: number, blobId: number): Promise<number> {
-  await db
-    .updateTable("registry_blob")
-    .set((eb) => ({ link_count: eb("link_count", "-", 1) }))
-    .where("registry_id", "=", registryId)
-    .where("blob_id", "=", blobId)
-    .execute();
-  const gone = await db
-    .deleteFrom("registry_blob")
-    .where("registry_id", "=", registryId)
-    .where("blob_id", "=", blobId)
-    .where("link_count", "=", 0)
-    .returning("blob_id")
-    .executeTakeFirst();
-  if (gone === undefined) return 0;
-  const { sizeBytes } = await db
+/**
+ * Counts one link less for each blob that is named, as often as it is named. Returns how many blobs that leaves the
+ * registry without, and their bytes.
+ */
+export async function unlinkRegistryBlobs(
+  db: Queries,
+  registryId: number,
+  blobIds: readonly number[],
+): Promise<{ blobs: number; bytes: number }> {
+  const timesOf = new Map<number, number>();
+  for (const id of blobIds) timesOf.set(id, (timesOf.get(id) ?? 0) + 1);
+  const ids = [...timesOf.keys()].sort((a, b) => a - b);
+  let blobs = 0;
+  let bytes = 0;
+  for (const batch of batches(ids)) {
+    await db
+      .selectFrom("registry_blob")
+      .select("blob_id")
+      .where("registry_id", "=", registryId)
+      .where("blob_id", "in", batch)
+      .orderBy("blob_id")
+      .forUpdate()
+      .execute();
+    for (const [times, some] of Map.groupBy(batch, (id) => timesOf.get(id) ?? 1)) {
+      await db
+        .updateTable("registry_blob")
+        .set((eb) => ({ link_count: eb("link_count", "-", times) }))
+        .where("registry_id", "=", registryId)
+        .where("blob_id", "in", some)
+        .execute();
+    }
+    const gone = await db
+      .deleteFrom("registry_blob")
+      .where("registry_id", "=", registryId)
+      .where("blob_id", "in", batch)
+      .where("link_count", "=", 0)
+      .returning("blob_id as blobId")
+      .execute();
+    if (gone.length === 0) continue;
+    blobs += gone.length;
+    bytes += await sumBlobSizes(
+      db,
+      gone.map((row) => row.blobId),
+    );
+  }
+  return { blobs, bytes };
+}
+
+async function sumBlobSizes(db: Queries, ids: readonly number[]): Promise<number> {
+  const row = await db
     .selectFrom("blob")
-    .select("size_bytes as sizeBytes")
-    .where("id", "=", blobId)
-    .executeTakeFirstOrThrow();
-  return sizeBytes;
+    .select((eb) => eb.fn.sum<number | string>("size_bytes").as("bytes"))
+    .where("id", "in", ids)
+    .executeTakeFirst();
+  return Number(row?.bytes ?? 0);
 }

@@ -38,6 +38,22 @@ export async function findLinkedBlob(
   return row && { ...row, storageKey: row.storageKey as StorageKey };
 }
 
+/** How many manifests need a linked blob, or `undefined` where the repository has no such blob. */
+export async function findReferenceCount(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("repository_blob")
+    .select("reference_count as references")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .where("blob_id", "is not", null)
+    .executeTakeFirst();
+  return row?.references;
+}
+
 /** Renews a link's lease, if it still has its blob. Returns whether it has. */
 export async function leaseLink(
   db: Queries,
@@ -190,4 +206,65 @@ export async function deleteUnreferencedLink(
     .where("reference_count", "=", 0)
     .returning("blob_id as blobId")
     .executeTakeFirst();
+}
+
+/** A link that is gone: what it was to which blob, if it had one. */
+export interface RemovedLink {
+  blobId: number | null;
+}
+
+/**
+ * Removes up to `limit` of a registry's links that no manifest needs and whose lease ended by `leasesEndedBy`. The row
+ * that is locked is the row that decides: one whose lease or count was renewed first stays.
+ */
+export async function deleteUnreferencedLinks(
+  db: Queries,
+  registryId: number,
+  leasesEndedBy: number,
+  limit: number,
+): Promise<RemovedLink[]> {
+  return db
+    .deleteFrom("repository_blob")
+    .where((eb) =>
+      eb(
+        eb.refTuple("repository_id", "digest"),
+        "in",
+        eb
+          .selectFrom("repository_blob")
+          .select(["repository_id", "digest"])
+          .where("registry_id", "=", registryId)
+          // A literal: a partial index is not chosen for a parameter.
+          .where((inner) => inner("reference_count", "=", inner.lit(0)))
+          .where("leased_until", "<=", leasesEndedBy)
+          .orderBy("leased_until")
+          .limit(limit)
+          .forUpdate()
+          .skipLocked()
+          .$asTuple("repository_id", "digest"),
+      ),
+    )
+    .returning("blob_id as blobId")
+    .execute();
+}
+
+/** Removes up to `limit` links of a hidden repository, whatever needs them. */
+export async function deleteLinksOf(
+  db: Queries,
+  repositoryId: number,
+  limit: number,
+): Promise<RemovedLink[]> {
+  return db
+    .deleteFrom("repository_blob")
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "in", (eb) =>
+      eb
+        .selectFrom("repository_blob")
+        .select("digest")
+        .where("repository_id", "=", repositoryId)
+        .orderBy("digest")
+        .limit(limit)
+        .forUpdate(),
+    )
+    .returning("blob_id as blobId")
+    .execute();
 }

@@ -364,3 +364,61 @@ async function withTagsAndBlobs(
     blobs: (blobsOf.get(id) ?? []).map(({ digest, sizeBytes }) => ({ digest, sizeBytes })),
   }));
 }
+
+/** A repository of the registry with manifests that nothing holds and whose lease is over, if there is one. */
+export async function findRepositoryWithUnheldManifests(
+  db: Queries,
+  registryId: number,
+  leasesEndedBy: number,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("manifest")
+    .innerJoin("repository", "repository.id", "manifest.repository_id")
+    .select("manifest.repository_id as repositoryId")
+    .where("manifest.registry_id", "=", registryId)
+    // A literal: a partial index is not chosen for a parameter.
+    .where((eb) => eb("manifest.holder_count", "=", eb.lit(0)))
+    .where("manifest.leased_until", "<=", leasesEndedBy)
+    .where("repository.deleted_at", "is", null)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.repositoryId;
+}
+
+/**
+ * Locks up to `limit` manifests of a locked repository that nothing holds and whose lease is over. A HEAD may renew a
+ * lease without the repository's lock: the locked row decides.
+ */
+export async function lockUnheldManifests(
+  db: Queries,
+  registryId: number,
+  repositoryId: number,
+  leasesEndedBy: number,
+  limit: number,
+): Promise<{ id: number; digest: Digest }[]> {
+  return db
+    .selectFrom("manifest")
+    .select(["id", "digest"])
+    .where("registry_id", "=", registryId)
+    .where("repository_id", "=", repositoryId)
+    .where((eb) => eb("holder_count", "=", eb.lit(0)))
+    .where("leased_until", "<=", leasesEndedBy)
+    .limit(limit)
+    .forUpdate()
+    .execute();
+}
+
+/** Removes up to `limit` manifests of a hidden repository, with the tags on them. Returns how many. */
+export async function deleteManifestsOf(db: Queries, repositoryId: number, limit: number): Promise<number> {
+  const manifests = await db
+    .selectFrom("manifest")
+    .select("id")
+    .where("repository_id", "=", repositoryId)
+    .limit(limit)
+    .execute();
+  if (manifests.length === 0) return 0;
+  const ids = manifests.map((row) => row.id);
+  await db.deleteFrom("tag").where("manifest_id", "in", ids).execute();
+  await db.deleteFrom("manifest").where("id", "in", ids).execute();
+  return ids.length;
+}

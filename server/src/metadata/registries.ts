@@ -80,6 +80,53 @@ export async function lockRegistryForToken(db: Queries, id: number): Promise<Reg
   return row && toRegistry(row);
 }
 
+/** Locks a registry against new write tokens until the transaction ends. Returns it, if it is living. */
+export async function lockRegistry(db: Queries, id: number): Promise<Registry | undefined> {
+  const row = await db
+    .selectFrom("registry")
+    .select(COLUMNS)
+    .where("id", "=", id)
+    .where("deleted_at", "is", null)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && toRegistry(row);
+}
+
+export async function setReadOnly(db: Queries, id: number, readOnly: boolean): Promise<void> {
+  await db
+    .updateTable("registry")
+    .set({ read_only: readOnly ? 1 : 0 })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** Hidden registries, which wait to be emptied. */
+export async function listHiddenRegistries(db: Queries, limit: number): Promise<number[]> {
+  const rows = await db
+    .selectFrom("registry")
+    .select("id")
+    .where("deleted_at", "is not", null)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** Removes a hidden registry that has no repository left, and what was counted for it. `false`: it has one. */
+export async function deleteRegistryRow(db: Queries, id: number): Promise<boolean> {
+  const repository = await db
+    .selectFrom("repository")
+    .select("id")
+    .where("registry_id", "=", id)
+    .limit(1)
+    .executeTakeFirst();
+  if (repository !== undefined) return false;
+  await db.deleteFrom("registry_change").where("registry_id", "=", id).execute();
+  await db.deleteFrom("garbage_collection").where("registry_id", "=", id).execute();
+  await db.deleteFrom("registry").where("id", "=", id).execute();
+  return true;
+}
+
 /** Hides a registry: its name is free at once. Returns whether it was there. */
 export async function hideRegistry(db: Queries, id: number, now: number): Promise<boolean> {
   const row = await db

@@ -117,11 +117,56 @@ export async function listRepositories(
     .selectFrom("repository")
     .select(COLUMNS)
     .where("registry_id", "=", registryId)
-    .where("manifest_count", ">", 0)
+    // A literal: a partial index is not chosen for a parameter.
+    .where((eb) => eb("manifest_count", ">", eb.lit(0)))
     .where("deleted_at", "is", null)
     .orderBy("name")
     .limit(limit);
   if (after !== undefined) query = query.where("name", ">", after as RepositoryName);
   else if (offset) query = query.offset(offset);
   return query.execute();
+}
+
+/** Hides up to `limit` repositories of a registry that is hidden itself. Returns how many. */
+export async function hideRepositoriesOf(
+  db: Queries,
+  registryId: number,
+  limit: number,
+  now: number,
+): Promise<number> {
+  const rows = await db
+    .updateTable("repository")
+    .set({ deleted_at: now })
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("repository")
+        .select("id")
+        .where("registry_id", "=", registryId)
+        .where("deleted_at", "is", null)
+        .orderBy("id")
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning("id")
+    .execute();
+  return rows.length;
+}
+
+/** Hidden repositories, which wait to be emptied. */
+export async function listHiddenRepositories(
+  db: Queries,
+  limit: number,
+): Promise<{ id: number; registryId: number }[]> {
+  return db
+    .selectFrom("repository")
+    .select(["id", "registry_id as registryId"])
+    .where("deleted_at", "is not", null)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+}
+
+export async function deleteRepositoryRow(db: Queries, id: number): Promise<void> {
+  await db.deleteFrom("repository").where("id", "=", id).execute();
 }

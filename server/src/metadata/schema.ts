@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { Digest } from "../model/digest.ts";
+import type { GarbageCollectionStatus, GarbageCollectionType, Writes } from "../model/garbage-collection.ts";
 import type { RegistryName, RepositoryName, TagName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 
@@ -178,6 +179,7 @@ export interface BlobRow {
 }
 
 export interface BlobReviewRow {
+  id: Generated<number>;
   blob_id: number;
 }
 
@@ -208,9 +210,9 @@ export interface GarbageCollectionRow {
   uuid: string;
   registry_id: number;
   registry_name: RegistryName;
-  type: string;
-  writes: string;
-  status: string;
+  type: GarbageCollectionType;
+  writes: Writes;
+  status: GarbageCollectionStatus;
   blobs_deleted: Generated<number>;
   freed_bytes: Generated<number>;
   failures: Generated<number>;

@@ -43,7 +43,8 @@ export async function openSqlite(path: string): Promise<Engine> {
   const turns = new Turns();
   const flush = new SharedFlush(() => flushLog(wal));
   const checkpointer = new Checkpointer(path, wal, turns, () => writer.commits);
-  let flushed = 0;
+  // Nothing is: what a process that was killed had committed lies in the log, and perhaps not on the disk.
+  let flushed = -1;
   return {
     dialect: dialect(reader, writer, turns),
     async durable() {
@@ -86,12 +87,20 @@ async function flushLog(wal: number): Promise<void> {
   }
 }
 
+interface PreparedStatement {
+  statement: StatementSync;
+  returnsRows: boolean;
+  writes: boolean;
+}
+
 class Connection {
   readonly #db: DatabaseSync;
-  readonly #statements = new LRUCache<string, { statement: StatementSync; returnsRows: boolean }>({
+  readonly #statements = new LRUCache<string, PreparedStatement>({
     max: MAX_STATEMENTS,
   });
+  /** Transactions that wrote something. */
   commits = 0;
+  #wrote = false;
 
   constructor(path: string, { readOnly }: { readOnly: boolean }) {
     this.#db = new DatabaseSync(path, { readOnly, timeout: 5000, enableForeignKeyConstraints: true });
@@ -102,20 +111,26 @@ class Connection {
   }
 
   execute<R>({ sql, parameters }: CompiledQuery): QueryResult<R> {
-    const { statement, returnsRows } = this.#prepare(sql);
+    const { statement, returnsRows, writes } = this.#prepare(sql);
     const values = parameters as readonly SQLInputValue[];
-    if (returnsRows) return { rows: statement.all(...values) as R[] };
+    if (returnsRows) {
+      const rows = statement.all(...values) as R[];
+      this.#wrote ||= writes && rows.length > 0;
+      return { rows };
+    }
     const { changes } = statement.run(...values);
+    this.#wrote ||= changes > 0;
     return { rows: [], numAffectedRows: BigInt(changes) };
   }
 
   begin(): void {
+    this.#wrote = false;
     this.#db.exec("BEGIN IMMEDIATE");
   }
 
   commit(): void {
     this.#db.exec("COMMIT");
-    this.commits++;
+    if (this.#wrote) this.commits++;
   }
 
   rollback(): void {
@@ -131,7 +146,11 @@ class Connection {
     let prepared = this.#statements.get(sql);
     if (prepared === undefined) {
       const statement = this.#db.prepare(sql);
-      prepared = { statement, returnsRows: statement.columns().length > 0 };
+      prepared = {
+        statement,
+        returnsRows: statement.columns().length > 0,
+        writes: !/^(?:select|pragma)/i.test(sql),
+      };
       this.#statements.set(sql, prepared);
     }
     return prepared;

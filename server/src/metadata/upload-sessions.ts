@@ -69,6 +69,77 @@ export async function deleteUploadSession(db: Queries, id: UploadId): Promise<vo
   await db.deleteFrom("upload_session").where("id", "=", id).execute();
 }
 
+/** Whether anything is being uploaded to the registry. */
+export async function hasUploadSession(db: Queries, registryId: number): Promise<boolean> {
+  const row = await db
+    .selectFrom("upload_session")
+    .select("id")
+    .where("registry_id", "=", registryId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Bytes that a session had staged when it was given up. */
+export interface AbandonedUpload {
+  region: Region;
+  storageKey: StorageKey;
+  staged: Staged;
+}
+
+/** Removes up to `limit` sessions whose time is over, and returns what they had staged. */
+export async function deleteExpiredUploadSessions(
+  db: Queries,
+  now: number,
+  limit: number,
+): Promise<AbandonedUpload[]> {
+  const rows = await db
+    .deleteFrom("upload_session")
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("upload_session")
+        .select("id")
+        .where("expires_at", "<=", now)
+        .orderBy("expires_at")
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning(["region", "storage_key as storageKey", "staged"])
+    .execute();
+  return rows.map(toAbandoned);
+}
+
+/** Removes up to `limit` sessions of a hidden repository, and returns what they had staged. */
+export async function deleteUploadSessionsOf(
+  db: Queries,
+  repositoryId: number,
+  limit: number,
+): Promise<AbandonedUpload[]> {
+  const rows = await db
+    .deleteFrom("upload_session")
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("upload_session")
+        .select("id")
+        .where("repository_id", "=", repositoryId)
+        .orderBy("id")
+        .limit(limit)
+        .forUpdate(),
+    )
+    .returning(["region", "storage_key as storageKey", "staged"])
+    .execute();
+  return rows.map(toAbandoned);
+}
+
+function toAbandoned(row: { region: Region; storageKey: string; staged: string }): AbandonedUpload {
+  return {
+    region: row.region,
+    storageKey: row.storageKey as StorageKey,
+    staged: JSON.parse(row.staged) as Staged,
+  };
+}
+
 function select(db: Queries, id: UploadId) {
   return db
     .selectFrom("upload_session")

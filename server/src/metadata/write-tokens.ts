@@ -16,3 +16,48 @@ export async function putWriteToken(
     )
     .execute();
 }
+
+/** When the last live write token of a registry ends, or `undefined` where there is none. */
+export async function findLastWriteTokenExpiry(
+  db: Queries,
+  registryId: number,
+  now: number,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("write_token")
+    .select("expires_at as expiresAt")
+    .where("registry_id", "=", registryId)
+    .where("expires_at", ">", now)
+    .orderBy("expires_at", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.expiresAt;
+}
+
+/** Removes up to `limit` write tokens that ended. Returns how many. */
+export async function deleteExpiredWriteTokens(db: Queries, now: number, limit: number): Promise<number> {
+  const rows = await db
+    .deleteFrom("write_token")
+    .where((eb) =>
+      eb(
+        eb.refTuple("registry_id", "id"),
+        "in",
+        eb
+          .selectFrom("write_token")
+          .select(["registry_id", "id"])
+          .where("expires_at", "<=", now)
+          .orderBy("expires_at")
+          .limit(limit)
+          .forUpdate()
+          .skipLocked()
+          .$asTuple("registry_id", "id"),
+      ),
+    )
+    .returning("id")
+    .execute();
+  return rows.length;
+}
+
+export async function deleteWriteTokensOf(db: Queries, registryId: number): Promise<void> {
+  await db.deleteFrom("write_token").where("registry_id", "=", registryId).execute();
+}

@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
+import { isMediaType } from "./media-type.ts";
 
 /** Media type, digest and size, pointing at content (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -17,7 +18,9 @@ export interface Descriptor {
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!isObject(value)) throw invalid(`${where} is not an object`);
   const { mediaType, digest, size, urls = [] } = value;
-  if (typeof mediaType !== "string" || mediaType === "") throw invalid(`${where}.mediaType is not a string`);
+  if (typeof mediaType !== "string" || !isMediaType(mediaType)) {
+    throw invalid(`${where}.mediaType is not a media type`);
+  }
   if (typeof digest !== "string") throw invalid(`${where}.digest is not a string`);
   if (!Number.isSafeInteger(size) || (size as number) < 0) {
     throw invalid(`${where}.size is not a whole number of bytes`);

@@ -2,7 +2,14 @@ import { createHash } from "node:crypto";
 import { type Descriptor, isObject, parseDescriptor } from "./descriptor.ts";
 import { type Digest, type DigestAlgorithm, digestOf } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
-import { isImageManifest, isIndex, isNonDistributable, isSchema1, mediaTypeOf } from "./media-type.ts";
+import {
+  isImageManifest,
+  isIndex,
+  isMediaType,
+  isNonDistributable,
+  isSchema1,
+  mediaTypeOf,
+} from "./media-type.ts";
 
 /** The smallest limit that the spec allows (distribution-spec, "Pushing Manifests"), and Distribution's. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -73,8 +80,8 @@ function parseJsonObject(content: Buffer): Record<string, unknown> {
 
 function agreedMediaType(document: Record<string, unknown>, contentType: string | undefined): string {
   const declared = document.mediaType;
-  if (declared !== undefined && (typeof declared !== "string" || declared === "")) {
-    throw invalid("the manifest's mediaType is not a string");
+  if (declared !== undefined && (typeof declared !== "string" || !isMediaType(declared))) {
+    throw invalid("the manifest's mediaType is not a media type");
   }
   const sent = contentType === undefined ? "" : mediaTypeOf(contentType);
   if (sent !== "" && declared !== undefined && sent !== declared) {
@@ -109,9 +116,10 @@ function parseArtifactType(
   config: Descriptor | undefined,
 ): string | undefined {
   const artifactType = document.artifactType;
-  if (artifactType !== undefined && typeof artifactType !== "string")
-    throw invalid("artifactType is not a string");
-  if (artifactType) return artifactType;
+  if (artifactType !== undefined && artifactType !== "") {
+    if (typeof artifactType === "string" && isMediaType(artifactType)) return artifactType;
+    throw invalid("artifactType is not a media type");
+  }
   return isImageManifest(mediaType) ? config?.mediaType : undefined;
 }
 

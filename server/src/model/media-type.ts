@@ -32,6 +32,14 @@ export function isNonDistributable(mediaType: string): boolean {
   return NON_DISTRIBUTABLE.has(mediaType);
 }
 
+/**
+ * Whether a text can be a media type: of any name, but one that fits into a header, and within the 255 characters that
+ * RFC 6838 §4.2 leaves it.
+ */
+export function isMediaType(text: string): boolean {
+  return /^[\x20-\x7e]{1,255}$/.test(text);
+}
+
 /** The media type of a `Content-Type` header: without parameters, in lower case. */
 export function mediaTypeOf(header: string): string {
   return (header.split(";", 1)[0] ?? "").trim().toLowerCase();

@@ -38,9 +38,10 @@ export function blobRoutes(app: FastifyInstance, context: AccessContext & { back
       const digest = parseDigest(request.params.digest);
 
       const blob = await getBlob(backend, accessOf(request), digest, { mayPush: false });
-
-      setBlobHeaders(reply, digest);
-      if (matchesEtag(request, digest)) return reply.code(304).send();
+      if (matchesEtag(request, digest)) {
+        setBlobHeaders(reply, digest);
+        return reply.code(304).send();
+      }
       const range = parseRange(requestedRange(request, digest), blob.sizeBytes);
       if (range === "unsatisfiable") {
         reply.header("content-range", `bytes */${blob.sizeBytes}`);
@@ -49,11 +50,15 @@ export function blobRoutes(app: FastifyInstance, context: AccessContext & { back
           `the blob has ${blob.sizeBytes} bytes: the range lies outside`,
         );
       }
+      const content = await readBlob(backend, blob, range);
+
+      // Only now: a failure is not for a cache to keep.
+      setBlobHeaders(reply, digest);
       if (range !== undefined) {
         reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${blob.sizeBytes}`);
       }
       reply.header("content-length", range === undefined ? blob.sizeBytes : range.end - range.start + 1);
-      return reply.send(await readBlob(backend, blob, range));
+      return reply.send(content);
     },
   );
 

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, RegistryError } from "../model/errors.ts";
+import { MAX_MANIFEST_BYTES } from "../model/manifest.ts";
 
 /** Each refusal on the wire: an HTTP status, and the nearest code that the OCI spec has. */
 export const RESPONSES = {
@@ -18,6 +19,8 @@ export const RESPONSES = {
   UNSUPPORTED: [405, "UNSUPPORTED"],
   ACCOUNT_HAS_REGISTRY: [403, "DENIED"],
   BLOB_REFERENCED: [405, "UNSUPPORTED"],
+  GARBAGE_COLLECTION_ACTIVE: [403, "DENIED"],
+  GARBAGE_COLLECTION_UNKNOWN: [404, "NAME_UNKNOWN"],
   MANIFEST_TOO_LARGE: [413, "MANIFEST_INVALID"],
   NAME_TAKEN: [403, "DENIED"],
   PAGINATION_INVALID: [400, "UNSUPPORTED"],
@@ -33,7 +36,12 @@ export const RESPONSES = {
 } as const satisfies Record<ErrorCode, readonly [status: number, code: string]>;
 
 /** Answers whatever a data-plane route throws, in the words of the distribution spec ("Error Codes"). */
-export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+export function answerError(
+  failure: FastifyError | RegistryError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const error = isTooLarge(failure) ? manifestTooLarge(failure) : failure;
   if (error instanceof RegistryError) {
     const [status, code] = RESPONSES[error.code];
     reply.code(status).send({ errors: presentErrors(code, error) });
@@ -60,6 +68,17 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): void {
   const message = "there is no such endpoint: an image's path is /v2/<registry>/<repository>/…";
   reply.code(404).send({ errors: [{ code: "NAME_UNKNOWN", message }] });
+}
+
+/** Only a manifest is gathered in memory, so only it can be too large. */
+function isTooLarge({ code }: FastifyError | RegistryError): boolean {
+  return code === "FST_ERR_CTP_BODY_TOO_LARGE";
+}
+
+function manifestTooLarge(cause: unknown): RegistryError {
+  return new RegistryError("MANIFEST_TOO_LARGE", `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`, {
+    cause,
+  });
 }
 
 /** One entry for each of several particulars: a manifest may name several blobs that are missing. */

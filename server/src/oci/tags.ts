@@ -23,7 +23,7 @@ export function tagRoutes(app: FastifyInstance, context: AccessContext & { backe
     { onRequest: requireAccess(context, "pull") },
     async (request, reply) => {
       const limit = parsePageSize(request.query.n);
-      const after = typeof request.query.last === "string" ? request.query.last : undefined;
+      const after = parseLast(request.query.last);
       const access = accessOf(request);
 
       const repository = await getRepository(backend, access);
@@ -44,6 +44,11 @@ export function tagRoutes(app: FastifyInstance, context: AccessContext & { backe
 /** Relative, so that it names no host that somebody else put into the request (RFC 8288). */
 function nextLink(path: string, limit: number, last: TagName | undefined): string {
   return `</v2/${path}/tags/list?n=${limit}&last=${encodeURIComponent(last ?? "")}>; rel="next"`;
+}
+
+/** Any text may be the last name that a client has; from a zero byte on, which no database takes, it decides nothing. */
+function parseLast(value: unknown): string | undefined {
+  return typeof value === "string" ? value.split("\0", 1)[0] : undefined;
 }
 
 function parsePageSize(value: unknown): number {

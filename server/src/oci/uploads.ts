@@ -37,13 +37,8 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
       const access = accessOf(request);
       const { mount, from, digest: wholeDigest } = request.query;
 
-      if (mount !== undefined) {
-        const digest = parseQueryDigest(mount);
-        const source = await findMountSource(backend, request, from);
-        if (source !== undefined && (await mountBlob(backend, source, access, digest))) {
-          return answerCommitted(reply, access, digest);
-        }
-      }
+      const mounted = await tryMount(backend, request, { mount, from });
+      if (mounted !== undefined) return answerCommitted(reply, access, mounted);
       if (wholeDigest !== undefined) {
         const digest = parseQueryDigest(wholeDigest);
         const session = await startUpload(backend, access, access);
@@ -158,7 +153,28 @@ function parseQueryDigest(value: unknown): Digest {
   return parseDigest(value);
 }
 
-/** The repository to mount from, where the token may pull there; otherwise the client uploads. */
+/** The blob that was mounted. Where it was not, whatever the reason, the answer is the same: the client uploads. */
+async function tryMount(
+  backend: Backend,
+  request: FastifyRequest,
+  { mount, from }: { mount?: unknown; from?: unknown },
+): Promise<Digest | undefined> {
+  const digest = findDigest(mount);
+  const source = await findMountSource(backend, request, from);
+  if (digest === undefined || source === undefined) return undefined;
+  return (await mountBlob(backend, source, accessOf(request), digest)) ? digest : undefined;
+}
+
+function findDigest(value: unknown): Digest | undefined {
+  try {
+    return parseQueryDigest(value);
+  } catch (error) {
+    if (error instanceof RegistryError) return undefined;
+    throw error;
+  }
+}
+
+/** The repository to mount from, where the token may pull there. */
 async function findMountSource(
   { db }: Backend,
   request: FastifyRequest,

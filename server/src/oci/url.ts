@@ -2,7 +2,8 @@
  * Which plane a URL belongs to. Both share `/v2/`: the first component of the path, byte for byte, tells them apart.
  * A data-plane name contains slashes, which no router expresses: it is found from the right, since it may itself contain
  * words like `blobs`, and is percent-encoded once, so that every route stays an ordinary one. A percent sign that was
- * there before is encoded too, and so ends up in a name, where it is refused.
+ * there before is encoded too, and so ends up in a name, where it is refused: what the router would decode never decides
+ * where a request goes.
  */
 
 /** The first path components after `/v2/` that are the management API's, with all below them. */
@@ -25,18 +26,43 @@ const ENDPOINTS = [
 
 const PREFIX = "/v2/";
 
-/** Rewrites a data-plane URL for the router; leaves every other as it is. */
+/** Scheme and host of a URL that is sent whole, as to a proxy (RFC 9112 §3.2.2). */
+const ORIGIN = /^https?:\/\/[^/?]*/i;
+
+/** Rewrites a data-plane URL for the router; leaves every other as it is, unless its path hides what it is. */
 export function routableUrl(url: string): string {
-  if (!url.startsWith(PREFIX)) return url;
-  const query = url.indexOf("?");
-  const path = query < 0 ? url.slice(PREFIX.length) : url.slice(PREFIX.length, query);
-  if (MANAGEMENT_COMPONENTS.has(path.split("/", 1)[0] ?? "")) return url;
+  const target = url.replace(ORIGIN, "");
+  const path = pathOf(target);
+  return routablePath(path) + target.slice(path.length);
+}
+
+/** Whether the data plane answers a URL: in the spec's words, also where nothing is. */
+export function isDataPlaneUrl(url: string): boolean {
+  return isDataPlanePath(pathOf(url.replace(ORIGIN, "")));
+}
+
+function routablePath(path: string): string {
+  if (!isDataPlanePath(path))
+    return (path.split("/", 2)[1] ?? "").includes("%") ? encodeAfter("/", path) : path;
   for (const endpoint of ENDPOINTS) {
     // The pattern is matched from the left, so a leading slash keeps `/blobs/…` from having an empty name.
-    const match = endpoint.exec(path);
+    const match = endpoint.exec(path.slice(PREFIX.length));
     if (match === null) continue;
     const [, name = "", suffix = ""] = match;
-    return `${PREFIX}${encodeURIComponent(name)}${suffix}${query < 0 ? "" : url.slice(query)}`;
+    return `${PREFIX}${encodeURIComponent(name)}${suffix}`;
   }
-  return url;
+  return path.includes("%") ? encodeAfter(PREFIX, path) : path;
+}
+
+function isDataPlanePath(path: string): boolean {
+  return path.startsWith(PREFIX) && !MANAGEMENT_COMPONENTS.has(path.split("/", 3)[2] ?? "");
+}
+
+/** As one component, which no route has: decoded by the router, the path might turn out to be another one. */
+function encodeAfter(prefix: string, path: string): string {
+  return prefix + encodeURIComponent(path.slice(prefix.length));
+}
+
+function pathOf(target: string): string {
+  return target.split("?", 1)[0] ?? "";
 }

@@ -10,6 +10,7 @@ import { REGIONS, type Region } from "../model/region.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { RunningHashes } from "./running-hashes.ts";
+import { Wakeup } from "./wakeup.ts";
 
 /** What the rules act on. */
 export interface Backend extends AsyncDisposable {
@@ -22,6 +23,8 @@ export interface Backend extends AsyncDisposable {
   leaseMs: number;
   writeTokenLifeMs: number;
   hashes: RunningHashes;
+  /** Rung when there is something for the background to do at once. */
+  wakeup: Wakeup;
 }
 
 export interface BackendOptions {
@@ -62,6 +65,7 @@ export function createBackend(parts: {
     leaseMs: parts.leaseSeconds * 1000,
     writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
     hashes: new RunningHashes(),
+    wakeup: new Wakeup(),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   };
 }

@@ -1,9 +1,10 @@
 import type { Readable } from "node:stream";
-import { insertBlob, lockBlob, lockBlobByDigest, queueBlobReview } from "../metadata/blobs.ts";
+import { insertBlob, lockBlob, lockBlobByDigest } from "../metadata/blobs.ts";
 import { type Queries, transact } from "../metadata/database.ts";
 import {
   deleteUnreferencedLink,
   findLinkedBlob,
+  findReferenceCount,
   type LinkedBlob,
   leaseLink,
   putLink,
@@ -18,7 +19,8 @@ import type { Region } from "../model/region.ts";
 import type { StorageKey } from "../model/storage-key.ts";
 import { type Backend, storeOf } from "./backend.ts";
 import { newLease, outlastsPromise } from "./leases.ts";
-import { addUsage, releaseUsage } from "./usage.ts";
+import { requireWritable } from "./registries.ts";
+import { addUsage, releaseLinks } from "./usage.ts";
 
 /** Where a request acts: a repository by its name, in a registry that is there. */
 export interface Place {
@@ -106,25 +108,30 @@ export async function commitBlob(
 
 /**
  * Removes the repository's link; the bytes go when nobody links them.
- * @throws {RegistryError} NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_REFERENCED
+ * @throws {RegistryError} NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_REFERENCED, GARBAGE_COLLECTION_ACTIVE
  */
 export async function deleteBlob(backend: Backend, place: Place, digest: Digest): Promise<void> {
   const { db } = backend;
+  await requireWritable(backend, place.registry);
   const repository = await getRepository(backend, place);
-  const removed = await transact(db, async (tx) => {
-    const link = await deleteUnreferencedLink(tx, repository.id, digest);
-    if (link === undefined) return false;
-    if (link.blobId === null) return true;
-    await releaseUsage(tx, repository.registryId, link.blobId);
-    await queueBlobReview(tx, link.blobId);
-    return true;
-  });
-  if (removed) return;
-  if ((await findLinkedBlob(db, repository.id, digest)) === undefined) throw unknownBlob(digest);
-  throw new RegistryError(
-    "BLOB_REFERENCED",
-    `the blob ${digest} is part of a manifest: delete the manifests that need it first`,
-  );
+  for (;;) {
+    const removed = await transact(db, async (tx) => {
+      const link = await deleteUnreferencedLink(tx, repository.id, digest);
+      if (link === undefined) return false;
+      await releaseLinks(tx, repository.registryId, [link]);
+      return true;
+    });
+    if (removed) return;
+    const references = await findReferenceCount(db, repository.id, digest);
+    if (references === undefined) throw unknownBlob(digest);
+    if (references > 0) {
+      throw new RegistryError(
+        "BLOB_REFERENCED",
+        `the blob ${digest} is part of a manifest: delete the manifests that need it first`,
+      );
+    }
+    // It was linked, or its last manifest went, between the two: now it can go.
+  }
 }
 
 async function linkBlob(

@@ -115,7 +115,9 @@ async function findRegistryFor(
   const found = await findRegistryByName(backend.db, name);
   if (found?.accountId === token.accountId) return found;
   if (token.kind !== "owner" || !actions.includes("push")) return undefined;
-  if ((await listRegistries(backend.db, token.accountId)).length > 0) return undefined;
+  const own = await listRegistries(backend.db, token.accountId);
+  // Another request of the same push may have made it since.
+  if (own.length > 0) return own.find((registry) => registry.name === name);
   if (found !== undefined) {
     throw new RegistryError("DENIED", `the registry name ${name} is taken: push under another one`);
   }

@@ -31,6 +31,7 @@ import type { Reference, TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
 import { getRepository, type Place } from "./blobs.ts";
 import { newLease, outlastsPromise } from "./leases.ts";
+import { requireWritable } from "./registries.ts";
 import { moveTag } from "./tags.ts";
 
 /**
@@ -93,10 +94,11 @@ export async function pushManifest(
 
 /**
  * Removes a manifest and every tag on it. Indexes that list it stay, and hold it again when it is pushed again.
- * @throws {RegistryError} NAME_UNKNOWN, MANIFEST_UNKNOWN
+ * @throws {RegistryError} NAME_UNKNOWN, MANIFEST_UNKNOWN, GARBAGE_COLLECTION_ACTIVE
  */
 export async function deleteManifest(backend: Backend, place: Place, digest: Digest): Promise<void> {
   const { db } = backend;
+  await requireWritable(backend, place.registry);
   const found = await getRepository(backend, place);
   await transact(db, async (tx) => {
     const repository = await lockRepository(tx, found.id);
@@ -139,7 +141,7 @@ async function storeManifest(
     repositoryId: repository.id,
     registryId: repository.registryId,
     manifest,
-    compressedSizeBytes: sum(manifest.blobs.map((blob) => blob.sizeBytes)) + sum(children),
+    compressedSizeBytes: sum([...manifest.blobs.map((blob) => blob.sizeBytes), ...children]),
     holderCount: await countHolders(tx, repository.id, manifest),
     leasedUntil,
     now: backend.now(),
@@ -195,8 +197,11 @@ async function requireChildren(
   });
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+/** What a foreign layer says of its size, nobody can check: it may be more than a counter holds. */
+function sum(sizes: readonly number[]): number {
+  const total = sizes.reduce((total, size) => total + size, 0);
+  if (Number.isSafeInteger(total)) return total;
+  throw new RegistryError("MANIFEST_INVALID", "the sizes in the manifest add up to more than can be counted");
 }
 
 function unknownManifest(reference: Reference): RegistryError {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { deleteApiTokensOfRegistry, lockAccount } from "../metadata/accounts.ts";
 import { type Queries, transact } from "../metadata/database.ts";
+import { advanceGarbageCollection, findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import {
   findRegistryByName,
   hideRegistry,
@@ -10,6 +11,7 @@ import {
 } from "../metadata/registries.ts";
 import { insertSubscription } from "../metadata/subscriptions.ts";
 import { RegistryError } from "../model/errors.ts";
+import { pausedBy } from "../model/garbage-collection.ts";
 import type { RegistryName } from "../model/name.ts";
 import { isRegion, REGIONS, type Region } from "../model/region.ts";
 import { DEFAULT_TIER_SLUG, findTier, TIERS } from "../model/tier.ts";
@@ -74,16 +76,19 @@ export async function getRegistry({ db }: Backend, accountId: number, name: Regi
 }
 
 /**
- * Hides a registry and all that is in it at once, and ends its credentials. Its name is free from then on.
+ * Hides a registry and all that is in it at once, and ends its credentials and its garbage collection. Its name is free from then on.
  * @throws {RegistryError} REGISTRY_UNKNOWN
  */
-export async function deleteRegistry({ db, now }: Backend, registry: Registry): Promise<void> {
+export async function deleteRegistry({ db, now, wakeup }: Backend, registry: Registry): Promise<void> {
   await transact(db, async (tx) => {
     if (!(await hideRegistry(tx, registry.id, now()))) {
       throw new RegistryError("REGISTRY_UNKNOWN", "registry does not exist");
     }
     await deleteApiTokensOfRegistry(tx, registry.id);
+    const run = await findActiveGarbageCollection(tx, registry.id);
+    if (run !== undefined) await advanceGarbageCollection(tx, run, "cancelled", now());
   });
+  wakeup.ring();
 }
 
 /**
@@ -129,4 +134,14 @@ function parseTierSlug(text: string | undefined): string {
     );
   }
   return text;
+}
+
+/**
+ * Refuses while a run of garbage collection keeps the registry read-only.
+ * @throws {RegistryError} GARBAGE_COLLECTION_ACTIVE
+ */
+export async function requireWritable({ db }: Backend, registry: Registry): Promise<void> {
+  if (!registry.readOnly) return;
+  const run = await findActiveGarbageCollection(db, registry.id);
+  throw pausedBy(registry.name, run?.uuid);
 }

@@ -5,6 +5,7 @@ import { deleteTagRow, findTaggedManifestId, putTag } from "../metadata/tags.ts"
 import type { TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
 import type { Place } from "./blobs.ts";
+import { requireWritable } from "./registries.ts";
 
 /** Points a tag of a locked repository at one of its manifests. Returns how many tags there are more. */
 export async function moveTag(
@@ -20,13 +21,17 @@ export async function moveTag(
   return 0;
 }
 
-/** Removes a tag; its manifest stays. Returns whether it was there. */
+/**
+ * Removes a tag; its manifest stays. Returns whether it was there.
+ * @throws {RegistryError} GARBAGE_COLLECTION_ACTIVE
+ */
 export async function deleteTag(
   backend: Backend,
   { registry, repository }: Place,
   name: TagName,
 ): Promise<boolean> {
   const { db, now } = backend;
+  await requireWritable(backend, registry);
   const found = await findRepository(db, registry.id, repository);
   if (found === undefined) return false;
   return transact(db, async (tx) => {

@@ -23,7 +23,7 @@ import { commitBlob, getRepository, type Place } from "./blobs.ts";
 /** A session without bytes for so long is given up, with what it has staged. */
 const SESSION_LIFE_MS = 24 * 60 * 60 * 1000;
 /** No store call lasts so long: after this, nothing can land under a key that was given up. */
-const STORE_CALL_LIMIT_MS = 60 * 1000;
+export const STORE_CALL_LIMIT_MS = 60 * 1000;
 
 /** Who uploads: the credential, and the write JWT that it got. A session goes on for the credential alone. */
 export interface Uploader {
@@ -241,6 +241,8 @@ async function digestOfStaged(
 
 /** Has the bytes, and the entry of their folder, on disk. Again, where they are, changes nothing. */
 async function seal(backend: Backend, session: UploadSession): Promise<void> {
+  // Where nothing was appended the store makes the key's file now: its row is on disk before that.
+  if (session.staged.length === 0) await backend.db.durable();
   try {
     await storeOf(backend, session.region).seal(session.storageKey, session.staged);
   } catch (error) {
@@ -264,7 +266,7 @@ async function refusalOf(backend: Backend, session: UploadSession, error: unknow
 
 function discard(tx: Queries, session: UploadSession, deleteAfter: number): Promise<void> {
   const { region, storageKey, staged } = session;
-  return insertTrash(tx, { region, storageKey, staged, deleteAfter });
+  return insertTrash(tx, [{ region, storageKey, staged, deleteAfter }]);
 }
 
 function unknownUpload(): RegistryError {

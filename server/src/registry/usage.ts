@@ -1,5 +1,6 @@
-import { linkRegistryBlob, unlinkRegistryBlob } from "../metadata/blobs.ts";
+import { linkRegistryBlob, queueBlobReviews, unlinkRegistryBlobs } from "../metadata/blobs.ts";
 import { type Queries, transactRelaxed } from "../metadata/database.ts";
+import type { RemovedLink } from "../metadata/links.ts";
 import { findChangedRegistry, foldRegistryChanges, insertRegistryChange } from "../metadata/registries.ts";
 import type { Backend } from "./backend.ts";
 
@@ -15,11 +16,22 @@ export async function addUsage(
   await insertRegistryChange(tx, registryId, { bytes: blob.sizeBytes });
 }
 
-/** Takes a link that is gone out of the registry's usage. Returns the bytes by which the usage fell. */
-export async function releaseUsage(tx: Queries, registryId: number, blobId: number): Promise<number> {
-  const bytes = await unlinkRegistryBlob(tx, registryId, blobId);
-  if (bytes > 0) await insertRegistryChange(tx, registryId, { bytes: -bytes });
-  return bytes;
+/**
+ * Takes links that are gone out of the registry's usage, and has their blobs looked at. Returns by how many blobs and
+ * bytes the usage fell.
+ */
+export async function releaseLinks(
+  tx: Queries,
+  registryId: number,
+  links: readonly RemovedLink[],
+): Promise<{ blobs: number; bytes: number }> {
+  const blobIds = links.map((link) => link.blobId).filter((id) => id !== null);
+  if (blobIds.length === 0) return { blobs: 0, bytes: 0 };
+  const released = await unlinkRegistryBlobs(tx, registryId, blobIds);
+  if (released.bytes > 0) await insertRegistryChange(tx, registryId, { bytes: -released.bytes });
+  // Looked at after this commit, not in it: two who each take one of a blob's last two links would both see the other's.
+  await queueBlobReviews(tx, [...new Set(blobIds)]);
+  return released;
 }
 
 /**

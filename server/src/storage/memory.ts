@@ -11,6 +11,11 @@ export class MemoryBlobStore implements BlobStore {
   /** What was stored under each key, in the pieces in which it came. */
   readonly #pieces = new Map<StorageKey, Buffer[]>();
 
+  /** The keys under which anything lies. */
+  keys(): StorageKey[] {
+    return [...this.#pieces.keys()];
+  }
+
   async append(key: StorageKey, staged: Staged, source: Readable, keep: Keep): Promise<Staged> {
     const pieces = this.#cut(key, staged);
     let { length } = staged;

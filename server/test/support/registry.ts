@@ -10,11 +10,11 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import { describe } from "vitest";
 import { buildApp } from "../../src/app.ts";
 import { ensureOwner } from "../../src/auth/owner.ts";
-import { Database } from "../../src/metadata/database.ts";
+import { Database, type Engine } from "../../src/metadata/database.ts";
 import { openPostgres } from "../../src/metadata/postgres.ts";
 import { openSqlite } from "../../src/metadata/sqlite.ts";
-import { REGIONS } from "../../src/model/region.ts";
-import { type Backend, createBackend } from "../../src/registry/backend.ts";
+import { REGIONS, type Region } from "../../src/model/region.ts";
+import { type Backend, type BackendOptions, createBackend, openBackend } from "../../src/registry/backend.ts";
 import type { BlobStore } from "../../src/storage/blob-store.ts";
 import { MemoryBlobStore } from "../../src/storage/memory.ts";
 import type { Content, Image, Index } from "./images.ts";
@@ -48,22 +48,23 @@ export interface TestRegistryOptions {
   publicUrl?: URL;
   trustedProxies?: string[];
   /** A store for every region; in memory where there is none. */
-  openStore?: (region: string) => BlobStore;
+  openStore?: (region: Region) => BlobStore;
+  /** A PostgreSQL database that is there already, so that several servers can be on one. */
+  dbUrl?: string;
+  /** Bytes, and rows where they are SQLite's, in this folder as the process has them. It stays when the server stops. */
+  dataDir?: string;
 }
 
 /** A server with an owner and no registry. Dispose of it when the test is over. */
 export async function startRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const resources = new AsyncDisposableStack();
-  const { database = "SQLite", openStore = () => new MemoryBlobStore() } = options;
-  const db = await openDatabase(database, resources);
-  const clock = { skipped: 0 };
-  const backend = createBackend({
-    db,
-    stores: new Map(REGIONS.map((region) => [region, openStore(region)])),
+  const lives = {
     leaseSeconds: options.leaseSeconds ?? 86_400,
     writeTokenLifeSeconds: options.writeTokenLifeSeconds ?? 900,
-    now: () => db.now() + clock.skipped,
-  });
+  };
+  const { db, stores } = await openCellars(options, lives, resources);
+  const clock = { skipped: 0 };
+  const backend = createBackend({ db, stores, ...lives, now: () => db.now() + clock.skipped });
   resources.use(backend);
   await ensureOwner(backend, { pinnedToken: OWNER_TOKEN, handOver: async () => {} });
   const app = await buildApp(backend, {
@@ -76,14 +77,21 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   return new TestRegistry(app, backend, clock, resources);
 }
 
-async function openDatabase(name: DatabaseName, resources: AsyncDisposableStack): Promise<Database> {
-  if (name === "PostgreSQL") {
-    const { url } = resources.use(await freshDatabase());
-    return new Database(await openPostgres(url));
-  }
+async function openCellars(
+  { database = "SQLite", openStore = () => new MemoryBlobStore(), dbUrl, dataDir }: TestRegistryOptions,
+  lives: Pick<BackendOptions, "leaseSeconds" | "writeTokenLifeSeconds">,
+  resources: AsyncDisposableStack,
+): Promise<Pick<Backend, "db" | "stores">> {
+  const url = dbUrl ?? (database === "PostgreSQL" ? resources.use(await freshDatabase()).url : undefined);
+  if (dataDir !== undefined) return openBackend({ dataDir, dbUrl: url, ...lives });
+  const db = new Database(await (url === undefined ? openTemporarySqlite(resources) : openPostgres(url)));
+  return { db, stores: new Map(REGIONS.map((region) => [region, openStore(region)])) };
+}
+
+async function openTemporarySqlite(resources: AsyncDisposableStack): Promise<Engine> {
   const folder = await mkdtemp(join(tmpdir(), "boxyard-test-"));
   resources.defer(() => rm(folder, { recursive: true, force: true }));
-  return new Database(await openSqlite(join(folder, "db.sqlite")));
+  return openSqlite(join(folder, "db.sqlite"));
 }
 
 export class TestRegistry implements AsyncDisposable {

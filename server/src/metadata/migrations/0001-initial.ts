@@ -61,6 +61,7 @@ export function initial(t: ColumnTypes): string[] {
     ) ${t.options}`,
     "CREATE UNIQUE INDEX registry_name ON registry (name) WHERE deleted_at IS NULL",
     "CREATE INDEX registry_account ON registry (account_id, id) WHERE deleted_at IS NULL",
+    "CREATE INDEX registry_hidden ON registry (id) WHERE deleted_at IS NOT NULL",
 
     // What is still to be added to a registry's counters: pushes insert, and do not queue for the registry's row.
     `CREATE TABLE registry_change (
@@ -78,7 +79,8 @@ export function initial(t: ColumnTypes): string[] {
       expires_at ${t.int} NOT NULL,
       PRIMARY KEY (registry_id, id)
     ) ${t.options}`,
-    "CREATE INDEX write_token_expiry ON write_token (registry_id, expires_at)",
+    "CREATE INDEX write_token_registry_expiry ON write_token (registry_id, expires_at)",
+    "CREATE INDEX write_token_expiry ON write_token (expires_at)",
 
     // Its row is the lock of every change of its manifests and tags. One without manifests is not shown.
     `CREATE TABLE repository (
@@ -94,6 +96,7 @@ export function initial(t: ColumnTypes): string[] {
     "CREATE UNIQUE INDEX repository_name ON repository (registry_id, name) WHERE deleted_at IS NULL",
     `CREATE INDEX repository_listed ON repository (registry_id, name)
       WHERE manifest_count > 0 AND deleted_at IS NULL`,
+    "CREATE INDEX repository_hidden ON repository (id) WHERE deleted_at IS NOT NULL",
 
     // `holder_count`: tags on it, indexes that list it, and its subject where that is here.
     `CREATE TABLE manifest (
@@ -191,8 +194,10 @@ export function initial(t: ColumnTypes): string[] {
     "CREATE INDEX registry_blob_blob ON registry_blob (blob_id)",
 
     // Blobs whose last link may be gone.
+    // Not unique by blob: who asks for a review must not wait for one that is under way.
     `CREATE TABLE blob_review (
-      blob_id ${t.int} PRIMARY KEY
+      id ${t.id},
+      blob_id ${t.int} NOT NULL
     ) ${t.options}`,
 
     // Keys whose bytes have no blob any more.
@@ -239,6 +244,8 @@ export function initial(t: ColumnTypes): string[] {
       updated_at ${t.int} NOT NULL
     ) ${t.options}`,
     "CREATE INDEX garbage_collection_registry ON garbage_collection (registry_id, id)",
+    `CREATE UNIQUE INDEX garbage_collection_active ON garbage_collection (registry_id)
+      WHERE status NOT IN ('succeeded', 'failed', 'cancelled')`,
 
     // Append-only: the activity feed, the audit log and the webhook outbox read it.
     `CREATE TABLE event (

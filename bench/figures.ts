@@ -1,0 +1,63 @@
+/** What a measurement found, and the table it is shown in. */
+
+export interface Figure {
+  name: string;
+  unit: "s" | "MB" | "MiB/s" | "×";
+  /** One for each time that it was measured. */
+  values: number[];
+  /** What the median, or with `every` each value, may be at most. */
+  limit?: number;
+  every?: boolean;
+}
+
+export interface Summary extends Figure {
+  min: number;
+  median: number;
+  max: number;
+  /** `undefined` where there is no limit. */
+  met: boolean | undefined;
+}
+
+export function summarise(figure: Figure): Summary {
+  const sorted = figure.values.toSorted((a, b) => a - b);
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  const middle = (sorted.length - 1) / 2;
+  const summary = {
+    min: at(0),
+    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
+    max: at(sorted.length - 1),
+  };
+  const judged = figure.every ? summary.max : summary.median;
+  return { ...figure, ...summary, met: figure.limit === undefined ? undefined : judged <= figure.limit };
+}
+
+const DECIMALS = { s: 3, MB: 1, "MiB/s": 0, "×": 2 } as const;
+
+export function tableOf(summaries: readonly Summary[]): string {
+  const rows = summaries.map(({ name, unit, values, min, median, max, limit, every, met }) => {
+    const numbers = [min, median, max].map((value) => value.toFixed(DECIMALS[unit]));
+    const target = limit === undefined ? "" : `≤ ${limit} ${unit}${every ? ", each" : ""}`;
+    return [
+      name,
+      unit,
+      ...numbers,
+      String(values.length),
+      target,
+      met === undefined ? "" : met ? "met" : "MISSED",
+    ];
+  });
+  rows.unshift(["", "", "min", "median", "max", "runs", "target", ""]);
+  const widths = rows.reduce(
+    (wide, row) => row.map((cell, column) => Math.max(wide[column] ?? 0, cell.length)),
+    [0],
+  );
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return column >= 2 && column <= 5 ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd();
+  return rows.map(line).join("\n");
+}

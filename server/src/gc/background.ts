@@ -1,0 +1,63 @@
+import type { Backend } from "../registry/backend.ts";
+import { foldUsage } from "../registry/usage.ts";
+import { reviewBlobs } from "./blobs.ts";
+import { emptyHidden } from "./hidden.ts";
+import { workOnRuns } from "./run.ts";
+import { emptyTrash } from "./trash.ts";
+import { purgeUploadSessions, purgeWriteTokens } from "./upload-sessions.ts";
+
+const ROWS_PER_STEP = 200;
+const TRASH_PER_STEP = 1000;
+
+/** How long a kind of work that found nothing, or failed, rests unless it is woken. */
+const REST_MS = 500;
+
+/**
+ * What goes on by itself, in any number of processes at once: runs, and what never needs one (expired sessions, blobs
+ * that lost their last link, trash, what was hidden, counters). Each kind finds its work in rows, so that a restart goes
+ * on where the last process stood.
+ */
+const WORK: readonly ((backend: Backend) => Promise<number>)[] = [
+  workOnRuns,
+  (backend) => reviewBlobs(backend, ROWS_PER_STEP),
+  (backend) => emptyTrash(backend, TRASH_PER_STEP),
+  (backend) => emptyHidden(backend, ROWS_PER_STEP),
+  (backend) => purgeUploadSessions(backend, ROWS_PER_STEP),
+  (backend) => purgeWriteTokens(backend, ROWS_PER_STEP),
+  foldUsage,
+];
+
+/** Does the work until it is disposed of; then the step that is under way is the last. */
+export function startBackgroundWork(backend: Backend, report: (error: unknown) => void): AsyncDisposable {
+  const stopping = new AbortController();
+  const loops = WORK.map((work) => repeat(backend, work, stopping.signal, report));
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function repeat(
+  backend: Backend,
+  work: (backend: Backend) => Promise<number>,
+  signal: AbortSignal,
+  report: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    let done = 0;
+    try {
+      done = await work(backend);
+    } catch (error) {
+      report(error);
+    }
+    if (done > 0) await nextTurn();
+    else await backend.wakeup.wait(REST_MS, signal);
+  }
+}
+
+/** Lets requests go between two steps. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

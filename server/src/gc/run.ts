@@ -1,0 +1,220 @@
+/**
+ * Runs of garbage collection: a row in a state, moved on in small repeatable steps. Nothing is ever half done, so that a
+ * run that is killed goes on where it stood, a cancelled one has nothing to undo, and two processes that work on one run
+ * do no harm.
+ *
+ *     requested ─▶ waiting for write JWTs to expire ─▶ scanning manifests ─▶ deleting unreferenced blobs ─▶ succeeded
+ *         └──────────────────┴──────────────┬────────────────┴──────────────────────────┘
+ *                                           ├─▶ cancelling ─▶ cancelled
+ *                                           └─▶ failed, after five failures of one step
+ *
+ * With `writes: pause` the registry is read-only from the first step to the last; whatever ends the run ends that too.
+ */
+import { randomUUID } from "node:crypto";
+import { type Queries, transact } from "../metadata/database.ts";
+import {
+  advanceGarbageCollection,
+  findActiveGarbageCollection,
+  findGarbageCollection,
+  type GarbageCollection,
+  insertGarbageCollection,
+  leaseGarbageCollection,
+  recordFailure,
+  takeGarbageCollection,
+} from "../metadata/garbage-collections.ts";
+import { lockRegistry, type Registry, setReadOnly } from "../metadata/registries.ts";
+import { findLastWriteTokenExpiry } from "../metadata/write-tokens.ts";
+import { RegistryError } from "../model/errors.ts";
+import {
+  deletesBlobs,
+  deletesManifests,
+  type GarbageCollectionStatus,
+  type GarbageCollectionType,
+  isActive,
+  type Writes,
+} from "../model/garbage-collection.ts";
+import type { Backend } from "../registry/backend.ts";
+import { sweepLinks } from "./links.ts";
+import { sweepManifests } from "./manifests.ts";
+
+/** Rows that one step takes: what SQLite does in a few milliseconds. */
+const MANIFESTS_PER_STEP = 20;
+const LINKS_PER_STEP = 200;
+/** However long write tokens live, a registry is not kept read-only for longer than this before the scan. */
+const LONGEST_WAIT_MS = 30 * 60 * 1000;
+const MAX_FAILURES = 5;
+/** Another process takes a run over when the one that works on it has not been heard of for so long. */
+const LEASE_MS = 30_000;
+const WAIT_POLL_MS = 500;
+
+/**
+ * Starts a run.
+ * @throws {RegistryError} GARBAGE_COLLECTION_ACTIVE, REGISTRY_UNKNOWN
+ */
+export async function startGarbageCollection(
+  { db, now, wakeup }: Backend,
+  registry: Registry,
+  { type, writes }: { type: GarbageCollectionType; writes: Writes },
+): Promise<GarbageCollection> {
+  const run = await transact(db, async (tx) => {
+    if ((await lockRegistry(tx, registry.id)) === undefined) {
+      throw new RegistryError("REGISTRY_UNKNOWN", "registry does not exist");
+    }
+    const active = await findActiveGarbageCollection(tx, registry.id);
+    if (active !== undefined) {
+      throw new RegistryError(
+        "GARBAGE_COLLECTION_ACTIVE",
+        `a garbage collection (${active.uuid}) is already in progress for this registry: wait for it, or cancel it`,
+      );
+    }
+    return insertGarbageCollection(tx, {
+      uuid: randomUUID(),
+      registryId: registry.id,
+      registryName: registry.name,
+      type,
+      writes,
+      now: now(),
+    });
+  });
+  wakeup.ring();
+  return run;
+}
+
+/**
+ * Asks a registry's active run to stop; it is `cancelled` a moment later. Asked again, nothing changes.
+ * @throws {RegistryError} GARBAGE_COLLECTION_UNKNOWN
+ */
+export async function cancelGarbageCollection(
+  { db, now, wakeup }: Backend,
+  registry: Registry,
+  uuid: string,
+): Promise<GarbageCollection> {
+  const cancelling = await transact(db, async (tx) => {
+    const run = await findActiveGarbageCollection(tx, registry.id);
+    if (run?.uuid !== uuid) throw unknownRun();
+    if (run.status !== "cancelling" && !(await advanceGarbageCollection(tx, run, "cancelling", now()))) {
+      throw unknownRun();
+    }
+    return (await findGarbageCollection(tx, run.id)) ?? run;
+  });
+  wakeup.ring();
+  return cancelling;
+}
+
+/**
+ * The registry's active run, if it is the one that `uuid` names, where one is named.
+ * @throws {RegistryError} GARBAGE_COLLECTION_UNKNOWN
+ */
+export async function getActiveGarbageCollection(
+  { db }: Backend,
+  registry: Registry,
+  uuid?: string,
+): Promise<GarbageCollection> {
+  const run = await findActiveGarbageCollection(db, registry.id);
+  if (run === undefined)
+    throw new RegistryError("GARBAGE_COLLECTION_UNKNOWN", "no active garbage collection");
+  if (uuid !== undefined && run.uuid !== uuid) throw unknownRun();
+  return run;
+}
+
+/** Takes one active run as far as it goes now. Returns how many steps that were: 0 where there was no run to take. */
+export async function workOnRuns(backend: Backend): Promise<number> {
+  const { db, now } = backend;
+  const taken = await transact(db, (tx) => takeGarbageCollection(tx, now(), now() + LEASE_MS));
+  if (taken === undefined) return 0;
+  let steps = 0;
+  let leasedAt = now();
+  for (let run: GarbageCollection | undefined = taken; run !== undefined && isActive(run.status); steps++) {
+    let next: GarbageCollectionStatus;
+    try {
+      next = await step(backend, run);
+    } catch (error) {
+      await fail(backend, run, error);
+      return steps + 1;
+    }
+    if (next !== run.status) await transact(db, (tx) => move(tx, run as GarbageCollection, next, now()));
+    else if (run.status === "waiting for write JWTs to expire") {
+      await transact(db, (tx) => leaseGarbageCollection(tx, taken.id, now() + WAIT_POLL_MS));
+      return steps;
+    } else if (now() - leasedAt > LEASE_MS / 3) {
+      leasedAt = now();
+      await transact(db, (tx) => leaseGarbageCollection(tx, taken.id, leasedAt + LEASE_MS));
+    }
+    run = await findGarbageCollection(db, taken.id);
+  }
+  return steps;
+}
+
+/** Takes a run one step further and returns the status that it then has. */
+async function step(backend: Backend, run: GarbageCollection): Promise<GarbageCollectionStatus> {
+  const { db, now } = backend;
+  switch (run.status) {
+    case "requested":
+      if (run.writes === "pause") await transact(db, (tx) => stopWrites(tx, run));
+      return "waiting for write JWTs to expire";
+    case "waiting for write JWTs to expire": {
+      if (run.writes === "continue" || now() >= run.createdAt + LONGEST_WAIT_MS) return "scanning manifests";
+      const until = await findLastWriteTokenExpiry(db, run.registryId, now());
+      return until === undefined ? "scanning manifests" : run.status;
+    }
+    case "scanning manifests": {
+      if (!deletesManifests(run.type)) return "deleting unreferenced blobs";
+      const swept = await sweepManifests(backend, run, MANIFESTS_PER_STEP);
+      return swept > 0 ? run.status : "deleting unreferenced blobs";
+    }
+    case "deleting unreferenced blobs": {
+      if (!deletesBlobs(run.type)) return "succeeded";
+      const swept = await sweepLinks(backend, run, LINKS_PER_STEP);
+      return swept > 0 ? run.status : "succeeded";
+    }
+    case "cancelling":
+      return "cancelled"; // nothing is half done
+    case "cancelled":
+    case "succeeded":
+    case "failed":
+      return run.status;
+  }
+}
+
+/**
+ * No new write token is issued from here on: issuing one reads the flag under a lock that this waits for. A run that
+ * another process has ended meanwhile no longer pauses anything.
+ */
+async function stopWrites(tx: Queries, run: GarbageCollection): Promise<void> {
+  await lockRegistry(tx, run.registryId);
+  const current = await findGarbageCollection(tx, run.id);
+  if (current?.status === run.status) await setReadOnly(tx, run.registryId, true);
+}
+
+/** Stores a new status if the old one still stands. One that ends the run makes the registry writable with it. */
+async function move(
+  tx: Queries,
+  run: GarbageCollection,
+  next: GarbageCollectionStatus,
+  now: number,
+): Promise<void> {
+  if (!isActive(next) && run.writes === "pause") {
+    await lockRegistry(tx, run.registryId);
+    if (await advanceGarbageCollection(tx, run, next, now)) await setReadOnly(tx, run.registryId, false);
+    return;
+  }
+  await advanceGarbageCollection(tx, run, next, now);
+}
+
+/** Has a failed step tried again after a while; the fifth failure in a row ends the run. */
+async function fail({ db, now }: Backend, run: GarbageCollection, error: unknown): Promise<void> {
+  const pauseMs = 200 * 2 ** run.failures;
+  await transact(db, async (tx) => {
+    await lockRegistry(tx, run.registryId);
+    const failures = await recordFailure(tx, run.id, { leasedUntil: now() + pauseMs, now: now() });
+    if (failures >= MAX_FAILURES) await move(tx, run, "failed", now());
+  });
+  throw error;
+}
+
+function unknownRun(): RegistryError {
+  return new RegistryError(
+    "GARBAGE_COLLECTION_UNKNOWN",
+    "there is no such garbage collection, or it has ended: only the active one can be cancelled",
+  );
+}

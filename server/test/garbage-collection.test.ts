@@ -1,0 +1,296 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MemoryBlobStore } from "../src/storage/memory.ts";
+import { anImage, anIndex, contentOf } from "./support/images.ts";
+import {
+  type Answer,
+  aBlob,
+  codeOf,
+  DATABASES,
+  mustBe,
+  startRegistry,
+  type TestRegistry,
+} from "./support/registry.ts";
+
+const UNTAGGED = "untagged manifests only";
+const BLOBS = "unreferenced blobs only";
+const BOTH = "untagged manifests and unreferenced blobs";
+
+describe.each(DATABASES)("garbage collection on %s", (database) => {
+  let store: MemoryBlobStore;
+  let registry: TestRegistry;
+  beforeEach(async () => {
+    store = new MemoryBlobStore();
+    registry = await startRegistry({ database, openStore: () => store });
+    await registry.createRegistry("acme");
+  });
+  afterEach(() => registry[Symbol.asyncDispose]());
+
+  /** A collection from its start to its end. */
+  async function collect(body: object = { type: BOTH, writes: "continue" }): Promise<Answer["json"]> {
+    const started = mustBe(201, await registry.api("POST", "/v2/registry/acme/garbage-collection", { body }));
+    return ended(started.json.garbage_collection.uuid);
+  }
+
+  async function ended(uuid: string): Promise<Answer["json"]> {
+    return eventually(async () => {
+      const { json } = await registry.api("GET", "/v2/registry/acme/garbage-collections");
+      const run = json.garbage_collections.find((one: { uuid: string }) => one.uuid === uuid);
+      return ["succeeded", "failed", "cancelled"].includes(run?.status) ? run : undefined;
+    });
+  }
+
+  /** Ends every push: write tokens are over, so that nobody relies on an answer any more. */
+  function everybodyLeaves(): void {
+    registry.passSeconds(16 * 60);
+  }
+
+  async function usage(): Promise<number> {
+    const { json } = await registry.api("GET", "/v2/registry");
+    return json.registry.storage_usage_bytes;
+  }
+
+  it("frees what was just deleted, at once, where nobody pushes", async () => {
+    const image = anImage({ layers: 2 });
+    await registry.push("acme/app", image, "v1");
+    everybodyLeaves();
+    mustBe(
+      204,
+      await registry.api("DELETE", `/v2/registry/acme/repositories/app/digests/${image.manifest.digest}`),
+    );
+    const run = await collect({ type: BLOBS, writes: "continue" });
+    const bytes = image.blobs.reduce((sum, blob) => sum + blob.content.length, 0);
+    expect(run).toMatchObject({ status: "succeeded", type: BLOBS, blobs_deleted: 3, freed_bytes: bytes });
+    expect(await usage()).toBe(0);
+    await eventually(async () => store.keys().length === 0);
+  });
+
+  it("keeps what a push was told exists, as long as the push goes on", async () => {
+    const blob = aBlob();
+    await registry.pushBlob("acme/app", blob);
+    expect((await collect()).blobs_deleted).toBe(0);
+    const token = await registry.tokenFor("acme/app", "pull,push");
+    mustBe(200, await registry.oci("HEAD", `/v2/acme/app/blobs/${blob.digest}`, token));
+    expect((await collect()).blobs_deleted).toBe(0);
+    everybodyLeaves();
+    expect((await collect()).blobs_deleted).toBe(1);
+  });
+
+  it("takes untagged manifests only where its type says so", async () => {
+    const image = anImage();
+    await registry.push("acme/app", image, "v1");
+    await registry.push("acme/app", anImage({ seed: 2 }), "v1");
+    everybodyLeaves();
+    await collect({ type: BLOBS, writes: "continue" });
+    expect(await manifestCount("app")).toBe(2);
+    await collect({ type: UNTAGGED, writes: "continue" });
+    expect(await manifestCount("app")).toBe(1);
+    expect((await collect({ type: BLOBS, writes: "continue" })).blobs_deleted).toBe(2);
+  });
+
+  it("keeps the children of an index and what refers to it while it lives, and takes them when it goes", async () => {
+    const index = anIndex([anImage({ seed: 3 }), anImage({ seed: 4 })]);
+    await registry.push("acme/app", index, "multi");
+    const empty = contentOf(Buffer.from("{}"));
+    await registry.pushBlob("acme/app", empty);
+    const referrer = contentOf(
+      Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: "application/vnd.oci.image.manifest.v1+json",
+          artifactType: "application/vnd.example.signature",
+          config: { mediaType: "application/vnd.oci.empty.v1+json", digest: empty.digest, size: 2 },
+          layers: [],
+          subject: {
+            mediaType: index.manifest.mediaType,
+            digest: index.manifest.digest,
+            size: index.manifest.content.length,
+          },
+        }),
+      ),
+    );
+    mustBe(
+      201,
+      await registry.pushManifest("acme/app", {
+        ...referrer,
+        mediaType: "application/vnd.oci.image.manifest.v1+json",
+      }),
+    );
+    everybodyLeaves();
+    await collect();
+    expect(await manifestCount("app")).toBe(4);
+    mustBe(204, await registry.api("DELETE", "/v2/registry/acme/repositories/app/tags/multi"));
+    await collect();
+    expect((await registry.api("GET", "/v2/registry/acme/repositories/app/digests")).status).toBe(404);
+    expect(await usage()).toBe(0);
+  });
+
+  it("keeps a blob that another repository has", async () => {
+    const image = anImage({ seed: 5 });
+    await registry.push("acme/one", image, "v1");
+    await registry.push("acme/two", image, "v1");
+    everybodyLeaves();
+    await registry.api("DELETE", `/v2/registry/acme/repositories/one/digests/${image.manifest.digest}`);
+    expect(await collect()).toMatchObject({ blobs_deleted: 0, freed_bytes: 0 });
+    const token = await registry.tokenFor("acme/two", "pull");
+    for (const { digest, content } of image.blobs) {
+      const answer = await registry.oci("GET", `/v2/acme/two/blobs/${digest}`, token);
+      expect(answer.body.equals(content)).toBe(true);
+    }
+  });
+
+  it("without a body is the documented one: unreferenced blobs only, and pushes wait", async () => {
+    const { json } = mustBe(201, await registry.api("POST", "/v2/registry/acme/garbage-collection"));
+    expect(json.garbage_collection).toEqual({
+      uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      registry_name: "acme",
+      status: "requested",
+      type: BLOBS,
+      created_at: expect.stringMatching(/Z$/),
+      updated_at: expect.stringMatching(/Z$/),
+      blobs_deleted: 0,
+      freed_bytes: 0,
+    });
+    expect((await ended(json.garbage_collection.uuid)).status).toBe("succeeded");
+  });
+
+  describe("that pauses writes", () => {
+    let uuid: string;
+    let pushToken: string;
+    beforeEach(async () => {
+      await registry.push("acme/app", anImage(), "v1");
+      pushToken = await registry.tokenFor("acme/app", "pull,push,delete");
+      const { json } = mustBe(201, await registry.api("POST", "/v2/registry/acme/garbage-collection"));
+      uuid = json.garbage_collection.uuid;
+      await eventually(async () => (await registry.api("GET", "/v2/registry")).json.registry.read_only);
+    });
+
+    it("waits while a write token lives, grants none, and goes on when it has ended", async () => {
+      const { json } = await registry.api("GET", "/v2/registry/acme/garbage-collection");
+      expect(json.garbage_collection.status).toBe("waiting for write JWTs to expire");
+      // A token from before still pushes.
+      mustBe(201, await registry.pushBlob("acme/app", aBlob(), pushToken));
+      const token = await registry.tokenFor("acme/app", "pull,push");
+      const refused = await registry.oci("POST", "/v2/acme/app/blobs/uploads/", token);
+      expect(refused.status).toBe(403);
+      expect(codeOf(refused)).toBe("DENIED");
+      expect(refused.json.errors[0].message).toContain(uuid);
+      mustBe(200, await registry.oci("GET", "/v2/acme/app/manifests/v1", token));
+      everybodyLeaves();
+      expect((await ended(uuid)).status).toBe("succeeded");
+      expect((await registry.api("GET", "/v2/registry")).json.registry.read_only).toBe(false);
+      mustBe(201, await registry.pushBlob("acme/app", aBlob()));
+    });
+
+    it("refuses deletes, and says which run is in their way", async () => {
+      const digest = anImage().manifest.digest;
+      for (const url of ["tags/v1", `digests/${digest}`]) {
+        const answer = await registry.api("DELETE", `/v2/registry/acme/repositories/app/${url}`);
+        expect(answer.status).toBe(412);
+        expect(answer.json.message).toContain(uuid);
+      }
+      for (const reference of ["v1", digest]) {
+        const answer = await registry.oci("DELETE", `/v2/acme/app/manifests/${reference}`, pushToken);
+        expect([answer.status, codeOf(answer)]).toEqual([403, "DENIED"]);
+        expect(answer.json.errors[0].message).toContain(uuid);
+      }
+    });
+
+    it("is one at a time, also by the newer routes", async () => {
+      const second = await registry.api("POST", "/v2/registries/acme/garbage-collection", {
+        body: { type: UNTAGGED },
+      });
+      expect(second.status).toBe(412);
+      expect(second.json.id).toBe("precondition_failed");
+      const { json } = await registry.api("GET", "/v2/registries/acme/garbage-collection");
+      expect(json.garbage_collection.uuid).toBe(uuid);
+    });
+
+    it("can be cancelled, and the registry takes pushes again", async () => {
+      const path = `/v2/registry/acme/garbage-collection/${uuid}`;
+      const same = mustBe(200, await registry.api("PUT", path, { body: { cancel: false } }));
+      expect(same.json.garbage_collection.status).toBe("waiting for write JWTs to expire");
+      const { json } = mustBe(200, await registry.api("PUT", path, { body: { cancel: true } }));
+      expect(json.garbage_collection.status).toBe("cancelling");
+      expect((await ended(uuid)).status).toBe("cancelled");
+      mustBe(201, await registry.pushBlob("acme/app", aBlob()));
+      expect((await registry.api("PUT", path, { body: { cancel: true } })).status).toBe(404);
+      expect((await registry.api("GET", "/v2/registry/acme/garbage-collection")).status).toBe(404);
+    });
+
+    it("ends with the registry, which can be deleted meanwhile", async () => {
+      mustBe(204, await registry.api("DELETE", "/v2/registry"));
+      await registry.createRegistry("acme");
+      mustBe(201, await registry.pushBlob("acme/app", aBlob()));
+    });
+  });
+
+  it.each([
+    ["an unknown type", { type: "everything" }],
+    ["a type that is no string", { type: 7 }],
+    ["an unknown kind of writes", { writes: "maybe" }],
+    ["a list", []],
+  ])("with %s does not start", async (_name, body) => {
+    const answer = await registry.api("POST", "/v2/registry/acme/garbage-collection", { body });
+    expect(answer.status).toBe(422);
+    expect((await registry.api("GET", "/v2/registry/acme/garbage-collections")).json.meta.total).toBe(0);
+  });
+
+  it("lists its runs, newest first", async () => {
+    const first = await collect({ type: BLOBS, writes: "continue" });
+    const second = await collect({ type: BOTH, writes: "continue" });
+    const { json } = await registry.api("GET", "/v2/registries/acme/garbage-collections?per_page=1");
+    expect(json.garbage_collections).toEqual([second]);
+    expect(json.meta.total).toBe(2);
+    const { json: next } = await registry.send(
+      "GET",
+      new URL(json.links.pages.next).pathname + new URL(json.links.pages.next).search,
+      {
+        headers: { authorization: "Bearer owner-token-of-the-tests-0123456789" },
+      },
+    );
+    expect(next.garbage_collections).toEqual([first]);
+  });
+
+  it("is no help for a registry that was deleted: its bytes go without one", async () => {
+    await registry.push("acme/app", anIndex([anImage({ seed: 8 }), anImage({ seed: 9 })]), "v1");
+    mustBe(
+      202,
+      await registry.oci("POST", "/v2/acme/app/blobs/uploads/", await registry.tokenFor("acme/app")),
+    );
+    mustBe(204, await registry.api("DELETE", "/v2/registry"));
+    await eventually(async () => store.keys().length === 0);
+    await eventually(async () => {
+      const rows = await registry.backend.db.selectFrom("registry").select("id").execute();
+      return rows.length === 0;
+    });
+  });
+
+  it("forgets an upload that nobody goes on with, and its bytes", async () => {
+    const token = await registry.tokenFor("acme/app");
+    const session = await registry.oci("POST", "/v2/acme/app/blobs/uploads/", token);
+    mustBe(202, await registry.oci("PATCH", session.headers.location ?? "", token, { body: "half of it" }));
+    registry.passSeconds(25 * 60 * 60);
+    await eventually(async () => (await sessions()) === 0);
+    registry.passSeconds(2 * 60);
+    await eventually(async () => store.keys().length === 0);
+  });
+
+  async function sessions(): Promise<number> {
+    return (await registry.backend.db.selectFrom("upload_session").select("id").execute()).length;
+  }
+
+  async function manifestCount(repository: string): Promise<number> {
+    const { json } = await registry.api("GET", `/v2/registry/acme/repositories/${repository}/digests`);
+    return json.meta.total;
+  }
+});
+
+/** Waits for what a background step brings about. */
+async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const found = await look();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("it did not come about in ten seconds");
+}

@@ -1,0 +1,67 @@
+/** Programs that others wrote, run as their user would run them. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { text } from "node:stream/consumers";
+
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** The folder that it runs in. */
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  timeoutSeconds?: number;
+}
+
+/** Runs a program to its end. One that takes too long is killed, and then has no exit code. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { cwd, env, timeoutSeconds = 60 }: RunOptions,
+): Promise<Outcome> {
+  const child = spawn(program, args, {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: timeoutSeconds * 1000,
+    killSignal: "SIGKILL",
+  });
+  const closed = once(child, "close");
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  return { code, stdout, stderr };
+}
+
+/** An environment in which skopeo, and whatever else reads containers' settings, keeps all that it keeps in `home`. */
+export function containersEnvironment(home: string): NodeJS.ProcessEnv {
+  mkdirSync(home, { recursive: true });
+  return {
+    PATH: process.env.PATH,
+    HOME: home,
+    TMPDIR: home,
+    XDG_DATA_HOME: home,
+    XDG_RUNTIME_DIR: home,
+    REGISTRY_AUTH_FILE: `${home}/auth.json`,
+    // Root's cache of where blobs were seen would be the machine's, below /var/lib.
+    _CONTAINERS_ROOTLESS_UID: "1000",
+  };
+}
+
+/** skopeo with a home of its own: plain http everywhere, and fails where skopeo does unless asked for the outcome. */
+export function skopeoIn(home: string) {
+  const env = containersEnvironment(home);
+  const attempt = (...args: string[]): Promise<Outcome> => runProgram("skopeo", args, { cwd: home, env });
+  return {
+    /** How the command ends, whichever way. */
+    attempt,
+    /** What the command prints. Throws where it fails. */
+    async run(...args: string[]): Promise<string> {
+      const { code, stdout, stderr } = await attempt(...args);
+      if (code !== 0) throw new Error(`skopeo ${args.join(" ")} ended with ${code}: ${stderr}`);
+      return stdout;
+    },
+  };
+}
