@@ -1,5 +1,7 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import {
   type FastifyError,
   type FastifyInstance,
@@ -67,6 +69,11 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
+  app.addHook("onSend", async (request, reply) => {
+    // A connection that is closed while a body arrives is reset, and the answer to it may be lost with it: what was
+    // answered before its end is read to the end. Where the connection stays open Node does that by itself.
+    if (!reply.raw.shouldKeepAlive && !request.raw.complete) await readToEnd(request.raw);
+  });
   app.addHook("onResponse", async (request, reply) =>
     logResponse(request, reply.statusCode, reply.elapsedTime),
   );
@@ -112,6 +119,11 @@ function answerUnroutable(cause: FastifyError, request: FastifyRequest, reply: F
   const answer = isDataPlaneUrl(request.raw.url ?? "/") ? answerDataPlaneError : answerManagementError;
   const message = "the path has a percent sign that begins no escape: escape it as %25";
   answer(new RegistryError("REQUEST_INVALID", message, { cause }), request, reply);
+}
+
+async function readToEnd(body: Readable): Promise<void> {
+  // Who goes away in the meantime does not read the answer either.
+  await finished(body.resume()).catch(() => {});
 }
 
 function logResponse(request: FastifyRequest, status: number, milliseconds: number): void {

@@ -187,9 +187,11 @@ export function helpText(): string {
     const width = Math.max(...rows.map(([left]) => left.length));
     return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
   };
-  return `Usage: boxyard [flags]
+  return `Usage: boxyard [serve] [flags]
+       boxyard verify [--full] [--repair] [flags]
 
-A container registry that anyone can run.
+A container registry that anyone can run. verify says whether rows agree with rows and, with --full, with every byte;
+--repair mends what can be mended without a guess, while no server runs.
 
 Flags:
 ${columns([...flags, ["--help", "print this and stop"], ["--version", "print the version and stop"]])}

@@ -131,14 +131,30 @@ function endOnBugs(app: App): void {
   });
 }
 
+async function verifyCommand(argv: readonly string[]): Promise<void> {
+  const flags = ["--full", "--repair"];
+  const config = parseConfig(argv.filter((argument) => !flags.includes(argument)));
+  const { runVerify } = await import("./verify.ts");
+  process.exitCode = await runVerify(config, {
+    full: argv.includes("--full"),
+    repair: argv.includes("--repair"),
+  });
+}
+
 // What is made here holds secrets: nobody else on this machine reads it.
 process.umask(0o077);
 try {
   const argv = process.argv.slice(2);
   const question = findQuestion(argv);
+  const command = argv[0]?.startsWith("-") === false ? argv.shift() : "serve";
   if (question === "help") process.stdout.write(helpText());
   else if (question === "version") process.stdout.write(`boxyard ${VERSION}\n`);
-  else await serve(parseConfig(argv));
+  else if (command === "serve") await serve(parseConfig(argv));
+  else if (command === "verify") await verifyCommand(argv);
+  else
+    throw new StartError(
+      `there is no command ${JSON.stringify(command)}. The commands are serve and verify; --help says more.`,
+    );
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   process.stderr.write(`boxyard: ${error.message}\n`);

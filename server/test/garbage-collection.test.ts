@@ -61,7 +61,7 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     const bytes = image.blobs.reduce((sum, blob) => sum + blob.content.length, 0);
     expect(run).toMatchObject({ status: "succeeded", type: BLOBS, blobs_deleted: 3, freed_bytes: bytes });
     expect(await usage()).toBe(0);
-    await eventually(async () => store.keys().length === 0);
+    await eventually(async () => (await Array.fromAsync(store.keys())).length === 0);
   });
 
   it("keeps what a push was told exists, as long as the push goes on", async () => {
@@ -258,7 +258,7 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       await registry.oci("POST", "/v2/acme/app/blobs/uploads/", await registry.tokenFor("acme/app")),
     );
     mustBe(204, await registry.api("DELETE", "/v2/registry"));
-    await eventually(async () => store.keys().length === 0);
+    await eventually(async () => (await Array.fromAsync(store.keys())).length === 0);
     await eventually(async () => {
       const rows = await registry.backend.db.selectFrom("registry").select("id").execute();
       return rows.length === 0;
@@ -272,7 +272,7 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     registry.passSeconds(25 * 60 * 60);
     await eventually(async () => (await sessions()) === 0);
     registry.passSeconds(2 * 60);
-    await eventually(async () => store.keys().length === 0);
+    await eventually(async () => (await Array.fromAsync(store.keys())).length === 0);
   });
 
   async function sessions(): Promise<number> {

@@ -78,7 +78,7 @@ async function authenticateBasic({ backend }: ApiContext, request: FastifyReques
 }
 
 /** Refusals that docker and its like show to a person, who would not see them in the management API's shape. */
-const IN_REGISTRY_WORDS: ReadonlySet<ErrorCode> = new Set(["DENIED"]);
+const IN_REGISTRY_WORDS: ReadonlySet<ErrorCode> = new Set(["DENIED", "STORAGE_FULL"]);
 
 function answerTokenError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   if (error instanceof RegistryError && error.code === "UNAUTHORIZED") {

@@ -12,7 +12,7 @@ const MAX_FRAMES = 16_384;
 
 /** What the worker thread (workers/checkpoint.ts) answers. */
 export interface CheckpointResult {
-  /** Pages in the log, and how many of them are in the database now. */
+  /** Pages in the log, and how many of them are in the database now. None of either where there was no room for them. */
   frames: number;
   copied: number;
 }

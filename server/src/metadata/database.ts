@@ -6,7 +6,7 @@ import { type Dialect, Kysely } from "kysely";
 import { Migrator } from "kysely/migration";
 import { RegistryError } from "../model/errors.ts";
 import type { ColumnTypes } from "./migrations/column-types.ts";
-import { migrationsFor } from "./migrations/index.ts";
+import { MIGRATION_NAMES, migrationsFor } from "./migrations/index.ts";
 import type { Schema } from "./schema.ts";
 
 /** What a query runs on: the database, or a transaction on it. */
@@ -90,12 +90,24 @@ export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<v
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
   const unknown = (await executedMigrations(db)).filter((name) => !(name in migrations));
-  if (unknown.length > 0) {
-    throw new DatabaseTooNewError(
-      `the database was written by a newer Boxyard (it has the migration ${unknown.at(-1)}): start that version again, or restore a backup`,
+  if (unknown.length > 0) throw tooNew(unknown);
+  throw error;
+}
+
+/**
+ * Makes sure that the tables are this version's, without changing them.
+ * @throws {DatabaseTooNewError}
+ */
+export async function requireMigrated(db: Kysely<Schema>): Promise<void> {
+  const known = MIGRATION_NAMES;
+  const executed = await executedMigrations(db);
+  const unknown = executed.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw tooNew(unknown);
+  if (executed.length < known.length) {
+    throw new Error(
+      "the database was written by an older Boxyard: start the server once, which brings it up to date",
     );
   }
-  throw error;
 }
 
 async function executedMigrations(db: Kysely<Schema>): Promise<string[]> {
@@ -105,6 +117,12 @@ async function executedMigrations(db: Kysely<Schema>): Promise<string[]> {
     .orderBy("name")
     .execute();
   return rows.map((row) => row.name);
+}
+
+function tooNew(unknown: readonly string[]): DatabaseTooNewError {
+  return new DatabaseTooNewError(
+    `the database was written by a newer Boxyard (it has the migration ${unknown.at(-1)}): start that version again, or restore a backup`,
+  );
 }
 
 /** Splits a list that goes into one statement's parameters: both databases limit them to 32,766. */

@@ -11,8 +11,8 @@ const MAX_CONNECTIONS = 20;
 const CLOCK_INTERVAL_MS = 60_000;
 const INT8 = 20;
 
-/** Connects to `url` and brings the database up to this version. */
-export async function openPostgres(url: string): Promise<Engine> {
+/** Connects to `url` and brings the database up to this version, unless it is only to be read. */
+export async function openPostgres(url: string, { readOnly = false } = {}): Promise<Engine> {
   const { default: pg } = await import("pg");
   const pool = new pg.Pool({
     connectionString: url,
@@ -27,7 +27,7 @@ export async function openPostgres(url: string): Promise<Engine> {
   pool.on("error", () => {});
   const dialect = new PostgresDialect({ pool });
   try {
-    await migrate(new Kysely<Schema>({ dialect }), POSTGRES_TYPES);
+    if (!readOnly) await migrate(new Kysely<Schema>({ dialect }), POSTGRES_TYPES);
     const clock = new DatabaseClock(async () => {
       const { rows } = await pool.query<{ now: number }>(
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now",

@@ -64,6 +64,17 @@ export async function openSqlite(path: string): Promise<Engine> {
   };
 }
 
+/** Opens a database that another process may be writing, to read it and nothing else. */
+export async function openSqliteForReading(path: string): Promise<Engine> {
+  const reader = new Connection(path, { readOnly: true });
+  return {
+    dialect: dialect(reader, reader),
+    durable: async () => {},
+    now: Date.now,
+    close: async () => reader.close(),
+  };
+}
+
 /** The entries of files that were made just now: the database and its log. */
 function syncFolder(path: string): void {
   const folder = fs.openSync(path, "r");
@@ -95,6 +106,7 @@ interface PreparedStatement {
 
 class Connection {
   readonly #db: DatabaseSync;
+  readonly #readOnly: boolean;
   readonly #statements = new LRUCache<string, PreparedStatement>({
     max: MAX_STATEMENTS,
   });
@@ -103,6 +115,7 @@ class Connection {
   #wrote = false;
 
   constructor(path: string, { readOnly }: { readOnly: boolean }) {
+    this.#readOnly = readOnly;
     this.#db = new DatabaseSync(path, { readOnly, timeout: 5000, enableForeignKeyConstraints: true });
     this.#db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY`);
     if (readOnly) return;
@@ -125,7 +138,7 @@ class Connection {
 
   begin(): void {
     this.#wrote = false;
-    this.#db.exec("BEGIN IMMEDIATE");
+    this.#db.exec(this.#readOnly ? "BEGIN" : "BEGIN IMMEDIATE");
   }
 
   commit(): void {

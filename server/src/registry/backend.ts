@@ -3,9 +3,9 @@
  * then means, is decided here, whichever door it came in by. Nothing here knows HTTP.
  */
 import { join } from "node:path";
-import { Database } from "../metadata/database.ts";
+import { Database, type Engine, requireMigrated } from "../metadata/database.ts";
 import { openPostgres } from "../metadata/postgres.ts";
-import { openSqlite } from "../metadata/sqlite.ts";
+import { openSqlite, openSqliteForReading } from "../metadata/sqlite.ts";
 import { REGIONS, type Region } from "../model/region.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
@@ -40,9 +40,32 @@ export interface BackendOptions {
  * @throws {DatabaseTooNewError}
  */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
-  const { dataDir, dbUrl, leaseSeconds, writeTokenLifeSeconds } = options;
+  const { dataDir, dbUrl } = options;
+  const engine = dbUrl === undefined ? await openSqlite(databaseIn(dataDir)) : await openPostgres(dbUrl);
+  return backendOn(engine, options);
+}
+
+/**
+ * The same to look at, beside a server that may be running: rows are read as they are, and nothing is written.
+ * @throws {DatabaseTooNewError}
+ */
+export async function openBackendForReading(options: BackendOptions): Promise<Backend> {
+  const { dataDir, dbUrl } = options;
   const engine =
-    dbUrl === undefined ? await openSqlite(join(dataDir, "db.sqlite")) : await openPostgres(dbUrl);
+    dbUrl === undefined
+      ? await openSqliteForReading(databaseIn(dataDir))
+      : await openPostgres(dbUrl, { readOnly: true });
+  const backend = backendOn(engine, options);
+  await requireMigrated(backend.db);
+  return backend;
+}
+
+function databaseIn(dataDir: string): string {
+  return join(dataDir, "db.sqlite");
+}
+
+function backendOn(engine: Engine, options: BackendOptions): Backend {
+  const { dataDir, leaseSeconds, writeTokenLifeSeconds } = options;
   const stores = new Map<Region, BlobStore>(
     REGIONS.map((region) => [region, new FilesystemBlobStore(join(dataDir, "blobs", region))]),
   );

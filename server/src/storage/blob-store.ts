@@ -51,6 +51,12 @@ export interface BlobStore {
   /** Removes everything under a key, sealed or staged, durably. Absent keys are ignored, so a sweep can be retried. */
   delete(key: StorageKey, staged?: Staged): Promise<void>;
 
+  /** Whether anything, sealed or staged, lies under a key. */
+  has(key: StorageKey): Promise<boolean>;
+
+  /** Every key under which anything lies. Only a verification asks: it walks the whole store. */
+  keys(): AsyncIterable<StorageKey>;
+
   /** Writes and removes a probe of a fixed name; throws what a write would. */
   probe(): Promise<void>;
 }

@@ -7,7 +7,7 @@
  *     └── write-probe                              only while probe() runs
  *
  * A file lies under its final name from its first byte, because a key means nothing until a row says so: there is no
- * rename, and nothing here ever lists a folder. Staged bytes are in the system's cache and outlive the process; sealed
+ * rename, and no request ever lists a folder. Staged bytes are in the system's cache and outlive the process; sealed
  * ones are on disk.
  */
 import fs from "node:fs";
@@ -119,6 +119,19 @@ export class FilesystemBlobStore implements BlobStore {
     // Also where there was no file: whoever removed it may have died before this.
     await ignoringMissing(this.#syncFolder(dirname(path)));
     this.#unsynced.delete(key);
+  }
+
+  async has(key: StorageKey): Promise<boolean> {
+    return (await ignoringMissing(promisify(fs.stat)(this.#path(key)))) !== undefined;
+  }
+
+  async *keys(): AsyncGenerator<StorageKey> {
+    for (const shard of (await ignoringMissing(promisify(fs.readdir)(this.#folder))) ?? []) {
+      if (shard.length !== SHARD_LENGTH) continue;
+      for await (const { name } of await promisify(fs.opendir)(join(this.#folder, shard))) {
+        if (KEY.test(name)) yield name as StorageKey;
+      }
+    }
   }
 
   async probe(): Promise<void> {

@@ -11,11 +11,6 @@ export class MemoryBlobStore implements BlobStore {
   /** What was stored under each key, in the pieces in which it came. */
   readonly #pieces = new Map<StorageKey, Buffer[]>();
 
-  /** The keys under which anything lies. */
-  keys(): StorageKey[] {
-    return [...this.#pieces.keys()];
-  }
-
   async append(key: StorageKey, staged: Staged, source: Readable, keep: Keep): Promise<Staged> {
     const pieces = this.#cut(key, staged);
     let { length } = staged;
@@ -55,6 +50,14 @@ export class MemoryBlobStore implements BlobStore {
 
   async delete(key: StorageKey): Promise<void> {
     this.#pieces.delete(key);
+  }
+
+  async has(key: StorageKey): Promise<boolean> {
+    return this.#pieces.has(key);
+  }
+
+  async *keys(): AsyncGenerator<StorageKey> {
+    yield* [...this.#pieces.keys()];
   }
 
   async probe(): Promise<void> {

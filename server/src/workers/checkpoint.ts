@@ -3,12 +3,24 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import type { CheckpointResult } from "../metadata/checkpointer.ts";
 
+const SQLITE_FULL = 13;
+
 const db = new DatabaseSync((workerData as { path: string }).path, { timeout: 5000 });
 db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = NORMAL");
 const checkpoint = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
 
 parentPort?.on("message", () => {
-  const row = checkpoint.get() as { log: number; checkpointed: number };
-  const result: CheckpointResult = { frames: row.log, copied: row.checkpointed };
-  parentPort?.postMessage(result);
+  parentPort?.postMessage(runCheckpoint());
 });
+
+function runCheckpoint(): CheckpointResult {
+  try {
+    const row = checkpoint.get() as { log: number; checkpointed: number };
+    return { frames: row.log, copied: row.checkpointed };
+  } catch (error) {
+    // On a full disk the database cannot grow. The log still has everything: a later checkpoint copies it.
+    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_FULL)
+      return { frames: 0, copied: 0 };
+    throw error;
+  }
+}

@@ -11,6 +11,8 @@ const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0001-initial": initial,
 };
 
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
+
 export function migrationsFor(types: ColumnTypes): Record<string, Migration> {
   return Object.fromEntries(
     Object.entries(MIGRATIONS).map(([name, statements]) => [

@@ -1,0 +1,105 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Finding, repair, verify } from "../src/gc/verify.ts";
+import { transact } from "../src/metadata/database.ts";
+import { FilesystemBlobStore } from "../src/storage/filesystem.ts";
+import { anImage, anIndex } from "./support/images.ts";
+import { DATABASES, mustBe, startRegistry, type TestRegistry } from "./support/registry.ts";
+
+describe.each(DATABASES)("a verification on %s", (database) => {
+  let folder: string;
+  let registry: TestRegistry;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "boxyard-test-"));
+    registry = await startRegistry({
+      database,
+      openStore: (region) => new FilesystemBlobStore(join(folder, region)),
+    });
+    await registry.push("acme/app", anIndex([anImage({ seed: 1 }), anImage({ seed: 2 })]), "v1");
+    await registry.push("acme/web", anImage({ seed: 1 }), "v1");
+  });
+  afterEach(async () => {
+    await registry[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  async function findings({ full = true } = {}): Promise<Finding[]> {
+    const found: Finding[] = [];
+    await verify(registry.backend, {
+      full,
+      onFinding: (finding) => found.push(finding),
+      onProgress: () => {},
+    });
+    return found;
+  }
+
+  async function checksThatFail(): Promise<string[]> {
+    return [...new Set((await findings()).map((finding) => finding.check))].sort();
+  }
+
+  async function fileOfABlob(): Promise<string> {
+    const { key } = await registry.backend.db
+      .selectFrom("blob")
+      .select("storage_key as key")
+      .orderBy("id")
+      .limit(1)
+      .executeTakeFirstOrThrow();
+    return join(folder, "nyc3", key.slice(0, 2), key);
+  }
+
+  it("finds nothing after pushes, deletes and an upload that is under way", async () => {
+    const token = await registry.tokenFor("acme/app");
+    const session = mustBe(202, await registry.oci("POST", "/v2/acme/app/blobs/uploads/", token));
+    mustBe(202, await registry.oci("PATCH", session.headers.location ?? "", token, { body: "some bytes" }));
+    mustBe(204, await registry.api("DELETE", "/v2/registry/acme/repositories/web/tags/v1"));
+    expect(await findings()).toEqual([]);
+  });
+
+  it("finds every counter that is wrong, and repairs it", async () => {
+    await transact(registry.backend.db, async (tx) => {
+      await tx.updateTable("manifest").set({ holder_count: 9 }).execute();
+      await tx.updateTable("repository_blob").set({ reference_count: 0 }).execute();
+      await tx.updateTable("repository").set({ tag_count: 7, manifest_count: 70 }).execute();
+      await tx.deleteFrom("registry_blob").where("blob_id", "=", 1).execute();
+      await tx.updateTable("registry_blob").set({ link_count: 5 }).execute();
+      await tx
+        .updateTable("registry")
+        .set({ storage_usage_bytes: 3, repository_count: 9, read_only: 1 })
+        .execute();
+    });
+    expect(await checksThatFail()).toEqual([
+      "blob that a registry counts",
+      "holder count of a manifest",
+      "links of a blob in a registry",
+      "manifest count of a repository",
+      "read-only registry",
+      "reference count of a link",
+      "repository count of a registry",
+      "storage usage of a registry",
+      "tag count of a repository",
+    ]);
+    await repair(registry.backend, { full: true });
+    expect(await findings()).toEqual([]);
+  });
+
+  it("finds bytes that no row names, and gives them up", async () => {
+    const shard = join(folder, "nyc3", "00");
+    await mkdir(shard, { recursive: true });
+    await writeFile(join(shard, `00${"1".repeat(30)}`), "leaked");
+    expect(await checksThatFail()).toEqual(["bytes without a row"]);
+    await repair(registry.backend, { full: true });
+    expect(await findings()).toEqual([]);
+  });
+
+  it("finds bytes that changed and bytes that are gone, and does not call that repaired", async () => {
+    await writeFile(await fileOfABlob(), "something else");
+    expect(await checksThatFail()).toEqual(["bytes of a blob"]);
+    await rm(await fileOfABlob());
+    expect(await checksThatFail()).toEqual(["bytes of a blob"]);
+    expect(await findings({ full: false })).toEqual([]);
+    await repair(registry.backend, { full: true });
+    expect(await checksThatFail()).toEqual(["bytes of a blob"]);
+  });
+});
