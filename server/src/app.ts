@@ -12,7 +12,7 @@ import {
 } from "fastify";
 import { answerError as answerManagementError } from "./api/errors.ts";
 import { healthRoutes } from "./api/health.ts";
-import { managementContext, PREFIXES, registriesPlane, registryPlane } from "./api/plane.ts";
+import { managementContext, PREFIXES } from "./api/plane.ts";
 import type { AccessContext } from "./auth/access.ts";
 import { JwtSigner } from "./auth/jwts.ts";
 import { startBackgroundWork } from "./gc/background.ts";
@@ -81,12 +81,11 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   managementContext(app);
   healthRoutes(app, backend, readiness);
   app.register(dataPlane(context), { prefix: "/v2" });
-  for (const prefix of PREFIXES) {
+  for (const [prefix, groups] of Object.entries(PREFIXES)) {
     app.register(
       (plane, _options, done) => {
-        if (prefix === "/v2/registry") registryPlane(plane, context);
-        else if (prefix === "/v2/registries") registriesPlane(plane, context);
-        else managementContext(plane);
+        managementContext(plane);
+        for (const routes of groups) routes(plane, context);
         done();
       },
       { prefix },

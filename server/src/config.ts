@@ -10,6 +10,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { closest, distance } from "fastest-levenshtein";
 import proxyAddr from "proxy-addr";
+import { WRITES, type Writes } from "./model/garbage-collection.ts";
 import { StartError } from "./process/start-error.ts";
 
 export interface Config {
@@ -27,6 +28,8 @@ export interface Config {
   readonly writeTokenLifeSeconds: number;
   readonly leaseSeconds: number;
   readonly rateLimit: "off";
+  /** Whether a run of garbage collection that does not say so pauses pushes. */
+  readonly garbageCollectionWrites: Writes;
 }
 
 /** A flag, a variable or a file that cannot be used as it is. */
@@ -124,6 +127,13 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: parseRateLimit,
     fallback: "off",
   },
+  garbageCollectionWrites: {
+    variable: "BOXYARD_GC_WRITES",
+    placeholder: "pause|continue",
+    help: "whether garbage collection pauses pushes where neither the run nor the registry says",
+    parse: parseWrites,
+    fallback: "pause",
+  },
 };
 
 const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
@@ -161,6 +171,7 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     writeTokenLifeSeconds: value(SETTINGS.writeTokenLifeSeconds),
     leaseSeconds: value(SETTINGS.leaseSeconds),
     rateLimit: value(SETTINGS.rateLimit),
+    garbageCollectionWrites: value(SETTINGS.garbageCollectionWrites),
   };
 }
 
@@ -430,6 +441,12 @@ function parseDurationSeconds(
     throw new ConfigError(`${name}: ${quote(text)} is too long. Use ${most} or less.`);
   }
   return seconds;
+}
+
+function parseWrites(text: string, name: string): Writes {
+  const writes = WRITES.find((one) => one === text);
+  if (writes !== undefined) return writes;
+  throw new ConfigError(`${name}: ${quote(text)} is neither pause nor continue. Use one of them.`);
 }
 
 function parseRateLimit(text: string, name: string): "off" {

@@ -38,6 +38,7 @@ test("without any setting the server listens on 127.0.0.1:5100 and trusts nobody
     writeTokenLifeSeconds: 900,
     leaseSeconds: 86_400,
     rateLimit: "off",
+    garbageCollectionWrites: "pause",
   } satisfies Config);
 });
 

@@ -251,6 +251,94 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     expect(next.garbage_collections).toEqual([first]);
   });
 
+  it("frees what its preview said, manifest by manifest", async () => {
+    await registry.push("acme/app", anImage({ seed: 1, layers: 3 }), "v1");
+    await registry.push("acme/app", anImage({ seed: 2 }), "v1");
+    await registry.push("acme/web", anIndex([anImage({ seed: 2 }), anImage({ seed: 3 })]), "v1");
+    await registry.api("DELETE", "/v2/registry/acme/repositories/web/tags/v1");
+    for (const type of [BLOBS, UNTAGGED, BOTH]) {
+      const busy = await preview(type);
+      expect(busy.preview).toMatchObject({ manifests_deleted: 0, blobs_deleted: 0, freed_bytes: 0 });
+      expect(busy.preview.held.write_tokens).toBeGreaterThan(0);
+    }
+    const { held } = (await preview(BOTH)).preview;
+    expect(Date.parse(held.until)).toBeGreaterThan(registry.backend.now());
+    everybodyLeaves();
+    const { preview: quiet, meta } = await preview(BOTH);
+    expect(held).toMatchObject({
+      manifests: quiet.manifests_deleted,
+      blobs: quiet.blobs_deleted,
+      bytes: quiet.freed_bytes,
+    });
+    expect(quiet.held).toMatchObject({ manifests: 0, blobs: 0, bytes: 0, until: null, write_tokens: 0 });
+    expect(quiet.manifests_deleted).toBe(4);
+    expect(meta.total).toBe(4);
+    expect(quiet.repositories.map((one: { name: string }) => one.name).sort()).toEqual(["app", "web"]);
+    const before = await usage();
+    const run = await collect();
+    expect(run).toMatchObject({ blobs_deleted: quiet.blobs_deleted, freed_bytes: quiet.freed_bytes });
+    expect(before - (await usage())).toBe(quiet.freed_bytes);
+    expect((await preview(BOTH)).preview).toMatchObject({ manifests_deleted: 0, freed_bytes: 0 });
+  });
+
+  describe("by schedule", () => {
+    const settings = "/api/v1/registries/acme/settings";
+
+    it("is off until somebody sets it, and then says when it runs next", async () => {
+      const none = { garbage_collection: { writes: null, schedule: null, next_run_at: null } };
+      expect((await registry.api("GET", settings)).json.settings).toEqual(none);
+      const schedule = { cron: "0 3 * * *", type: BLOBS };
+      const { json } = await registry.api("PATCH", settings, { body: { garbage_collection: { schedule } } });
+      expect(json.settings.garbage_collection).toEqual({
+        writes: null,
+        schedule,
+        next_run_at: expect.stringMatching(/T03:00:00.000Z$/),
+      });
+      const body = { garbage_collection: { schedule: null } };
+      expect((await registry.api("PATCH", settings, { body })).json.settings).toEqual(none);
+    });
+
+    it("runs when it is due, once for however many times were missed, and pauses nothing", async () => {
+      const body = { garbage_collection: { schedule: { cron: "*/5 * * * *", type: BOTH } } };
+      mustBe(200, await registry.api("PATCH", settings, { body }));
+      await registry.push("acme/app", anImage(), "v1");
+      registry.passSeconds(3600);
+      const runs = await eventually(async () => {
+        const { json } = await registry.api("GET", "/v2/registry/acme/garbage-collections");
+        return json.garbage_collections.length > 0 && json.garbage_collections;
+      });
+      expect(runs).toHaveLength(1);
+      expect((await ended(runs[0].uuid)).type).toBe(BOTH);
+      const { json } = await registry.api("GET", settings);
+      expect(Date.parse(json.settings.garbage_collection.next_run_at)).toBeGreaterThan(
+        registry.backend.now(),
+      );
+    });
+
+    it.each([
+      ["no cron expression", { schedule: { cron: "often" } }],
+      ["six fields", { schedule: { cron: "*/10 * * * * *" } }],
+      ["a day that never comes", { schedule: { cron: "0 0 31 2 *" } }],
+      ["no expression at all", { schedule: {} }],
+      ["an unknown type", { schedule: { cron: "0 3 * * *", type: "all" } }],
+      ["an unknown kind of writes", { writes: "sometimes" }],
+      ["an unknown setting", { interval: 5 }],
+    ])("is refused with %s", async (_name, garbage_collection) => {
+      const answer = await registry.api("PATCH", settings, { body: { garbage_collection } });
+      expect([answer.status, answer.json.id]).toEqual([422, "unprocessable_entity"]);
+      expect((await registry.api("GET", settings)).json.settings.garbage_collection.schedule).toBeNull();
+    });
+  });
+
+  it("pauses nothing where the registry says so", async () => {
+    await registry.api("PATCH", "/api/v1/registries/acme/settings", {
+      body: { garbage_collection: { writes: "continue" } },
+    });
+    await registry.push("acme/app", anImage(), "v1");
+    const { json } = mustBe(201, await registry.api("POST", "/v2/registry/acme/garbage-collection"));
+    expect((await ended(json.garbage_collection.uuid)).status).toBe("succeeded");
+  });
+
   it("is no help for a registry that was deleted: its bytes go without one", async () => {
     await registry.push("acme/app", anIndex([anImage({ seed: 8 }), anImage({ seed: 9 })]), "v1");
     mustBe(
@@ -274,6 +362,11 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     registry.passSeconds(2 * 60);
     await eventually(async () => (await Array.fromAsync(store.keys())).length === 0);
   });
+
+  async function preview(type: string): Promise<Answer["json"]> {
+    const url = "/api/v1/registries/acme/garbage-collection-preview";
+    return mustBe(200, await registry.api("POST", url, { body: { type } })).json;
+  }
 
   async function sessions(): Promise<number> {
     return (await registry.backend.db.selectFrom("upload_session").select("id").execute()).length;

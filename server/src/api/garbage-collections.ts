@@ -7,13 +7,14 @@ import {
   type GarbageCollection,
   listGarbageCollections,
 } from "../metadata/garbage-collections.ts";
-import { RegistryError } from "../model/errors.ts";
+import { getGarbageCollectionSettings } from "../metadata/registries.ts";
 import {
   GARBAGE_COLLECTION_TYPES,
   type GarbageCollectionType,
   WRITES,
   type Writes,
 } from "../model/garbage-collection.ts";
+import { oneOf, parseObject } from "./bodies.ts";
 import { PageQuery, parsePage, presentLinks } from "./pages.ts";
 import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
@@ -33,10 +34,14 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
     "/:registry/garbage-collection",
     { onRequest: requireScope(context, "registry:update") },
     async (request, reply) => {
-      const wanted = parseRun(request.body);
+      const { type, writes } = parseRun(request.body);
       const registry = await registryOf(backend, request);
 
-      const run = await startGarbageCollection(backend, registry, wanted);
+      const settings = await getGarbageCollectionSettings(backend.db, registry.id);
+      const run = await startGarbageCollection(backend, registry, {
+        type,
+        writes: writes ?? settings.writes ?? backend.garbageCollectionWrites,
+      });
 
       return reply.code(201).send({ garbage_collection: presentRun(run) });
     },
@@ -90,26 +95,13 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   );
 }
 
-/** Without a body, or a type in it, a run deletes unreferenced blobs and pauses writes, as the API documents it. */
-function parseRun(body: unknown): { type: GarbageCollectionType; writes: Writes } {
-  if (body === undefined || body === null) return { type: "unreferenced blobs only", writes: "pause" };
-  if (typeof body !== "object" || Array.isArray(body)) {
-    throw new RegistryError("SETTING_INVALID", "the body is not a JSON object: leave it out, or send one");
-  }
-  const { type = "unreferenced blobs only", writes = "pause" } = body as { type?: unknown; writes?: unknown };
+/** Without a body, or a type in it, a run deletes unreferenced blobs, as the API documents it. */
+function parseRun(body: unknown): { type: GarbageCollectionType; writes: Writes | undefined } {
+  const { type = "unreferenced blobs only", writes } = parseObject(body);
   return {
     type: oneOf(type, GARBAGE_COLLECTION_TYPES, "type"),
-    writes: oneOf(writes, WRITES, "writes"),
+    writes: writes === undefined ? undefined : oneOf(writes, WRITES, "writes"),
   };
-}
-
-function oneOf<T extends string>(value: unknown, allowed: readonly T[], name: string): T {
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) {
-    const list = allowed.map((one) => JSON.stringify(one)).join(", ");
-    throw new RegistryError("SETTING_INVALID", `${name} is one of ${list}`);
-  }
-  return found;
 }
 
 function pathOf(request: FastifyRequest): string {

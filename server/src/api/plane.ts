@@ -10,16 +10,15 @@ import { dockerCredentialRoutes } from "./docker-credentials.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { garbageCollectionRoutes } from "./garbage-collections.ts";
 import { manifestRoutes } from "./manifests.ts";
+import { previewRoutes } from "./previews.ts";
 import { registryRoutes } from "./registries.ts";
 import { repositoryRoutes } from "./repositories.ts";
+import { settingsRoutes } from "./settings.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
 import { compileSchema } from "./validation.ts";
 
 export type ApiContext = AccessContext & { backend: Backend };
-
-/** The prefixes that are the management API's, with all below them. */
-export const PREFIXES = ["/v2/registry", "/v2/registries", "/v2/account", "/v2/kubernetes", "/v1"] as const;
 
 /** What holds in every context of this plane: its body parser, its errors, its answer where nothing is. */
 export function managementContext(app: FastifyInstance): void {
@@ -35,20 +34,23 @@ export function managementContext(app: FastifyInstance): void {
   });
 }
 
-/** The routes below `/v2/registry`. */
-export function registryPlane(app: FastifyInstance, context: ApiContext): void {
-  managementContext(app);
-  registryRoutes(app, context);
-  dockerCredentialRoutes(app, context);
-  repositoryRoutes(app, context);
-  tagRoutes(app, context);
-  manifestRoutes(app, context);
-  tokenServiceRoutes(app, context);
-  garbageCollectionRoutes(app, context);
-}
-
-/** The routes below `/v2/registries`. */
-export function registriesPlane(app: FastifyInstance, context: ApiContext): void {
-  managementContext(app);
-  garbageCollectionRoutes(app, context);
-}
+/** The prefixes that are the management API's, with all below them, and the routes that each has. */
+export const PREFIXES: Readonly<
+  Record<string, readonly ((app: FastifyInstance, context: ApiContext) => void)[]>
+> = {
+  "/v2/registry": [
+    registryRoutes,
+    dockerCredentialRoutes,
+    repositoryRoutes,
+    tagRoutes,
+    manifestRoutes,
+    tokenServiceRoutes,
+    garbageCollectionRoutes,
+  ],
+  "/v2/registries": [garbageCollectionRoutes],
+  // What DigitalOcean's API has no words for.
+  "/api/v1": [settingsRoutes, previewRoutes],
+  "/v2/account": [],
+  "/v2/kubernetes": [],
+  "/v1": [],
+};

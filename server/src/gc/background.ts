@@ -3,6 +3,7 @@ import { foldUsage } from "../registry/usage.ts";
 import { reviewBlobs } from "./blobs.ts";
 import { emptyHidden } from "./hidden.ts";
 import { workOnRuns } from "./run.ts";
+import { startScheduledRun } from "./schedule.ts";
 import { emptyTrash } from "./trash.ts";
 import { purgeUploadSessions, purgeWriteTokens } from "./upload-sessions.ts";
 
@@ -18,6 +19,7 @@ const REST_MS = 500;
  * on where the last process stood.
  */
 const WORK: readonly ((backend: Backend) => Promise<number>)[] = [
+  startScheduledRun,
   workOnRuns,
   (backend) => reviewBlobs(backend, ROWS_PER_STEP),
   (backend) => emptyTrash(backend, TRASH_PER_STEP),
@@ -58,6 +60,6 @@ async function repeat(
 }
 
 /** Lets requests go between two steps. */
-function nextTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -54,7 +54,7 @@ const WAIT_POLL_MS = 500;
 export async function startGarbageCollection(
   { db, now, wakeup }: Backend,
   registry: Registry,
-  { type, writes }: { type: GarbageCollectionType; writes: Writes },
+  wanted: { type: GarbageCollectionType; writes: Writes },
 ): Promise<GarbageCollection> {
   const run = await transact(db, async (tx) => {
     if ((await lockRegistry(tx, registry.id)) === undefined) {
@@ -67,17 +67,21 @@ export async function startGarbageCollection(
         `a garbage collection (${active.uuid}) is already in progress for this registry: wait for it, or cancel it`,
       );
     }
-    return insertGarbageCollection(tx, {
-      uuid: randomUUID(),
-      registryId: registry.id,
-      registryName: registry.name,
-      type,
-      writes,
-      now: now(),
-    });
+    return insertRun(tx, registry, wanted, now());
   });
   wakeup.ring();
   return run;
+}
+
+/** A new run of a locked registry that has no active one. */
+export function insertRun(
+  tx: Queries,
+  registry: Registry,
+  { type, writes }: { type: GarbageCollectionType; writes: Writes },
+  now: number,
+): Promise<GarbageCollection> {
+  const { id: registryId, name: registryName } = registry;
+  return insertGarbageCollection(tx, { uuid: randomUUID(), registryId, registryName, type, writes, now });
 }
 
 /**

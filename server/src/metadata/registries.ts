@@ -1,3 +1,4 @@
+import type { GarbageCollectionType, Writes } from "../model/garbage-collection.ts";
 import type { RegistryName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { Queries } from "./database.ts";
@@ -137,6 +138,78 @@ export async function hideRegistry(db: Queries, id: number, now: number): Promis
     .returning("id")
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** What a registry's owner has set about garbage collection. */
+export interface GarbageCollectionSettings {
+  /** `undefined`: as the installation has it. */
+  writes: Writes | undefined;
+  schedule: Schedule | undefined;
+  /** When the schedule next starts a run. */
+  nextAt: number | undefined;
+}
+
+export interface Schedule {
+  /** Five fields, in UTC. */
+  cron: string;
+  type: GarbageCollectionType;
+}
+
+export async function getGarbageCollectionSettings(
+  db: Queries,
+  id: number,
+): Promise<GarbageCollectionSettings> {
+  const row = await db
+    .selectFrom("registry")
+    .select([
+      "garbage_collection_writes as writes",
+      "garbage_collection_schedule as cron",
+      "garbage_collection_schedule_type as type",
+      "garbage_collection_next_at as nextAt",
+    ])
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  return {
+    writes: row.writes ?? undefined,
+    schedule: row.cron === null || row.type === null ? undefined : { cron: row.cron, type: row.type },
+    nextAt: row.nextAt ?? undefined,
+  };
+}
+
+export async function putGarbageCollectionSettings(
+  db: Queries,
+  id: number,
+  { writes, schedule, nextAt }: GarbageCollectionSettings,
+): Promise<void> {
+  await db
+    .updateTable("registry")
+    .set({
+      garbage_collection_writes: writes ?? null,
+      garbage_collection_schedule: schedule?.cron ?? null,
+      garbage_collection_schedule_type: schedule?.type ?? null,
+      garbage_collection_next_at: nextAt ?? null,
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** A living registry whose schedule is due, locked, if there is one that nobody else has taken. */
+export async function takeScheduledRegistry(
+  db: Queries,
+  now: number,
+): Promise<{ registry: Registry; settings: GarbageCollectionSettings } | undefined> {
+  const row = await db
+    .selectFrom("registry")
+    .select(COLUMNS)
+    .where("garbage_collection_next_at", "<=", now)
+    .where("deleted_at", "is", null)
+    .orderBy("garbage_collection_next_at")
+    .limit(1)
+    .forUpdate()
+    .skipLocked()
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  return { registry: toRegistry(row), settings: await getGarbageCollectionSettings(db, row.id) };
 }
 
 export async function getRegistryUsage(db: Queries, id: number): Promise<RegistryUsage> {

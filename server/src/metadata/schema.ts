@@ -79,6 +79,10 @@ export interface RegistryRow {
   storage_usage_bytes: Generated<number>;
   storage_usage_updated_at: number;
   repository_count: Generated<number>;
+  garbage_collection_writes: Generated<Writes | null>;
+  garbage_collection_schedule: Generated<string | null>;
+  garbage_collection_schedule_type: Generated<GarbageCollectionType | null>;
+  garbage_collection_next_at: Generated<number | null>;
   created_at: number;
   deleted_at: number | null;
 }

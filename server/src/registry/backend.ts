@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Database, type Engine, requireMigrated } from "../metadata/database.ts";
 import { openPostgres } from "../metadata/postgres.ts";
 import { openSqlite, openSqliteForReading } from "../metadata/sqlite.ts";
+import type { Writes } from "../model/garbage-collection.ts";
 import { REGIONS, type Region } from "../model/region.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
@@ -22,6 +23,8 @@ export interface Backend extends AsyncDisposable {
   /** How long a lease lasts. An answer may be relied on for half of it. */
   leaseMs: number;
   writeTokenLifeMs: number;
+  /** Whether a run of garbage collection pauses pushes, where neither it nor its registry says. */
+  garbageCollectionWrites: Writes;
   hashes: RunningHashes;
   /** Rung when there is something for the background to do at once. */
   wakeup: Wakeup;
@@ -33,6 +36,8 @@ export interface BackendOptions {
   dbUrl: string | undefined;
   leaseSeconds: number;
   writeTokenLifeSeconds: number;
+  /** `pause` where it is missing. */
+  garbageCollectionWrites?: Writes;
 }
 
 /**
@@ -65,11 +70,11 @@ function databaseIn(dataDir: string): string {
 }
 
 function backendOn(engine: Engine, options: BackendOptions): Backend {
-  const { dataDir, leaseSeconds, writeTokenLifeSeconds } = options;
+  const { dataDir } = options;
   const stores = new Map<Region, BlobStore>(
     REGIONS.map((region) => [region, new FilesystemBlobStore(join(dataDir, "blobs", region))]),
   );
-  return createBackend({ db: new Database(engine), stores, leaseSeconds, writeTokenLifeSeconds });
+  return createBackend({ ...options, db: new Database(engine), stores });
 }
 
 /** A backend on a database and stores that are open already. */
@@ -78,6 +83,7 @@ export function createBackend(parts: {
   stores: ReadonlyMap<Region, BlobStore>;
   leaseSeconds: number;
   writeTokenLifeSeconds: number;
+  garbageCollectionWrites?: Writes;
   now?: () => number;
 }): Backend {
   const { db, stores } = parts;
@@ -87,6 +93,7 @@ export function createBackend(parts: {
     now: parts.now ?? (() => db.now()),
     leaseMs: parts.leaseSeconds * 1000,
     writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
+    garbageCollectionWrites: parts.garbageCollectionWrites ?? "pause",
     hashes: new RunningHashes(),
     wakeup: new Wakeup(),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),

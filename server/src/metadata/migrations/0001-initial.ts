@@ -56,11 +56,17 @@ export function initial(t: ColumnTypes): string[] {
       storage_usage_bytes ${t.int} NOT NULL DEFAULT 0,
       storage_usage_updated_at ${t.int} NOT NULL,
       repository_count ${t.int} NOT NULL DEFAULT 0,
+      garbage_collection_writes ${t.text},
+      garbage_collection_schedule ${t.text},
+      garbage_collection_schedule_type ${t.text},
+      garbage_collection_next_at ${t.int},
       created_at ${t.int} NOT NULL,
       deleted_at ${t.int}
     ) ${t.options}`,
     "CREATE UNIQUE INDEX registry_name ON registry (name) WHERE deleted_at IS NULL",
     "CREATE INDEX registry_account ON registry (account_id, id) WHERE deleted_at IS NULL",
+    `CREATE INDEX registry_garbage_collection_due ON registry (garbage_collection_next_at)
+      WHERE garbage_collection_next_at IS NOT NULL`,
     "CREATE INDEX registry_hidden ON registry (id) WHERE deleted_at IS NOT NULL",
 
     // What is still to be added to a registry's counters: pushes insert, and do not queue for the registry's row.

@@ -1,0 +1,92 @@
+import type { FastifyInstance } from "fastify";
+import { requireScope } from "../auth/access.ts";
+import { changeGarbageCollectionSettings } from "../gc/schedule.ts";
+import {
+  type GarbageCollectionSettings,
+  getGarbageCollectionSettings,
+  type Schedule,
+} from "../metadata/registries.ts";
+import { RegistryError } from "../model/errors.ts";
+import { GARBAGE_COLLECTION_TYPES, WRITES, type Writes } from "../model/garbage-collection.ts";
+import { oneOf, parseObject } from "./bodies.ts";
+import { registryOf } from "./place.ts";
+import type { ApiContext } from "./plane.ts";
+import { presentTime } from "./time.ts";
+
+interface RegistryRequest {
+  Params: { registry: string };
+}
+
+export function settingsRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { backend } = context;
+
+  app.get<RegistryRequest>(
+    "/registries/:registry/settings",
+    { onRequest: requireScope(context, "registry:read") },
+    async (request) => {
+      const registry = await registryOf(backend, request);
+
+      return presentSettings(await getGarbageCollectionSettings(backend.db, registry.id));
+    },
+  );
+
+  // Changes what is named; null puts a setting back to what it is without one.
+  app.patch<RegistryRequest & { Body: unknown }>(
+    "/registries/:registry/settings",
+    { onRequest: requireScope(context, "registry:update") },
+    async (request) => {
+      const change = parseChange(request.body);
+      const registry = await registryOf(backend, request);
+
+      return presentSettings(await changeGarbageCollectionSettings(backend, registry, change));
+    },
+  );
+}
+
+interface Change {
+  writes?: Writes | undefined;
+  schedule?: Schedule | undefined;
+}
+
+function parseChange(body: unknown): Change {
+  const { garbage_collection: wanted, ...others } = parseObject(body);
+  refuseUnknown(others, "");
+  const { writes, schedule, ...more } = parseObject(wanted);
+  refuseUnknown(more, "garbage_collection.");
+  const change: Change = {};
+  if (writes !== undefined) {
+    change.writes = writes === null ? undefined : oneOf(writes, WRITES, "garbage_collection.writes");
+  }
+  if (schedule !== undefined) change.schedule = schedule === null ? undefined : parseSchedule(schedule);
+  return change;
+}
+
+function parseSchedule(value: unknown): Schedule {
+  const { cron, type = "untagged manifests and unreferenced blobs", ...others } = parseObject(value);
+  refuseUnknown(others, "garbage_collection.schedule.");
+  if (typeof cron !== "string") {
+    throw new RegistryError(
+      "SETTING_INVALID",
+      'garbage_collection.schedule.cron is a cron expression, for example "0 3 * * *"',
+    );
+  }
+  return { cron, type: oneOf(type, GARBAGE_COLLECTION_TYPES, "garbage_collection.schedule.type") };
+}
+
+function refuseUnknown(others: Record<string, unknown>, prefix: string): void {
+  const [name] = Object.keys(others);
+  if (name === undefined) return;
+  throw new RegistryError("SETTING_INVALID", `there is no setting ${prefix}${name}`);
+}
+
+function presentSettings({ writes, schedule, nextAt }: GarbageCollectionSettings): object {
+  return {
+    settings: {
+      garbage_collection: {
+        writes: writes ?? null,
+        schedule: schedule ?? null,
+        next_run_at: nextAt === undefined ? null : presentTime(nextAt),
+      },
+    },
+  };
+}
