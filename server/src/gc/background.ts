@@ -47,12 +47,16 @@ async function repeat(
   signal: AbortSignal,
   report: (error: unknown) => void,
 ): Promise<void> {
+  let failing = false;
   while (!signal.aborted) {
     let done = 0;
     try {
       done = await work(backend);
+      failing = false;
     } catch (error) {
-      report(error);
+      // Once, until it has succeeded again: a disk that stays full must not be filled with the news of it.
+      if (!failing) report(error);
+      failing = true;
     }
     if (done > 0) await nextTurn();
     else await backend.wakeup.wait(REST_MS, signal);

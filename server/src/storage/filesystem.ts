@@ -33,6 +33,8 @@ const MAX_GATHERED_BYTES = 1024 * 1024;
 /** What Linux takes in one `writev`; also the end of what chunks of a few bytes can weigh. */
 const MAX_GATHERED_CHUNKS = 1024;
 const KEEP_BYTES = 8 * 1024 * 1024;
+/** How much is written before it is sent on to the disk, so that little is left for the seal to wait for. */
+const SYNC_BYTES = 16 * 1024 * 1024;
 const KEEP_MILLISECONDS = 2000;
 
 /** Blobs in a folder of this machine, which one process owns. */
@@ -57,12 +59,20 @@ export class FilesystemBlobStore implements BlobStore {
     let { length } = staged;
     let keptLength = length;
     let keptAt = performance.now();
+    let syncedLength = length;
+    let syncing = Promise.resolve();
     try {
       for await (let chunks of batches) {
         while (chunks.length > 0) {
           const written = await write(fd, chunks, length);
           length += written;
           chunks = chunksAfter(written, chunks);
+        }
+        if (length - syncedLength >= SYNC_BYTES) {
+          syncedLength = length;
+          // One at a time, while bytes go on arriving.
+          await syncing;
+          syncing = this.#syncEarly(key, fd);
         }
         if (length - keptLength >= KEEP_BYTES || performance.now() - keptAt >= KEEP_MILLISECONDS) {
           keptLength = length;
@@ -76,6 +86,7 @@ export class FilesystemBlobStore implements BlobStore {
       if (length > keptLength) await keep({ length }).catch(() => {});
       throw failure;
     } finally {
+      await syncing;
       await promisify(fs.close)(fd);
     }
   }
@@ -143,6 +154,15 @@ export class FilesystemBlobStore implements BlobStore {
     } finally {
       await promisify(fs.close)(fd);
       await ignoringMissing(promisify(fs.unlink)(path)); // gone: another probe was quicker
+    }
+  }
+
+  /** Nobody was promised anything yet; but what failed once to reach the disk is never sealed. */
+  async #syncEarly(key: StorageKey, fd: number): Promise<void> {
+    try {
+      await promisify(fs.fdatasync)(fd);
+    } catch {
+      this.#unsynced.add(key);
     }
   }
 
