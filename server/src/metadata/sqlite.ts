@@ -41,7 +41,7 @@ export async function openSqlite(path: string): Promise<Engine> {
   syncFolder(dirname(path));
   const reader = new Connection(path, { readOnly: true });
   const turns = new Turns();
-  const flush = new SharedFlush(() => flushLog(wal));
+  const flush = new SharedFlush(syncOf(wal));
   const checkpointer = new Checkpointer(path, wal, turns, () => writer.commits);
   // Nothing is: what a process that was killed had committed lies in the log, and perhaps not on the disk.
   let flushed = -1;
@@ -83,19 +83,24 @@ function syncFolder(path: string): void {
 }
 
 /**
- * The first thing that fails here is the last that this process does: whether the pages that the failed sync left in
- * the cache will ever reach the disk, nobody can say.
+ * Syncs the log. The first failure is the end of this process: whether the pages that it left in the cache will ever
+ * reach the disk nobody can say, and the system would call the next sync a success.
  */
-async function flushLog(wal: number): Promise<void> {
-  try {
-    await promisify(fs.fdatasync)(wal);
-  } catch (cause) {
-    const error = new Error("the database's log could not be synced to disk", { cause });
-    setImmediate(() => {
+function syncOf(wal: number): () => Promise<void> {
+  let failure: Error | undefined;
+  return async () => {
+    if (failure !== undefined) throw failure;
+    try {
+      await promisify(fs.fdatasync)(wal);
+    } catch (cause) {
+      const error = new Error("the database's log could not be synced to disk", { cause });
+      failure = error;
+      setImmediate(() => {
+        throw error;
+      });
       throw error;
-    });
-    throw error;
-  }
+    }
+  };
 }
 
 interface PreparedStatement {

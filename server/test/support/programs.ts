@@ -1,8 +1,10 @@
 /** Programs that others wrote, run as their user would run them. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { SERVER } from "./server-process.ts";
 
 export interface Outcome {
   code: number | null;
@@ -50,7 +52,7 @@ export function containersEnvironment(home: string): NodeJS.ProcessEnv {
   };
 }
 
-/** skopeo with a home of its own: plain http everywhere, and fails where skopeo does unless asked for the outcome. */
+/** skopeo with `home` for all that it keeps, and to run in. */
 export function skopeoIn(home: string) {
   const env = containersEnvironment(home);
   const attempt = (...args: string[]): Promise<Outcome> => runProgram("skopeo", args, { cwd: home, env });
@@ -64,4 +66,10 @@ export function skopeoIn(home: string) {
       return stdout;
     },
   };
+}
+
+/** Bundles the server, as `npm start` does, and returns the file to run. */
+export function bundle(): string {
+  execFileSync(process.execPath, [join(SERVER, "build.ts"), "--stale"], { stdio: "pipe" });
+  return join(SERVER, "dist/boxyard.js");
 }

@@ -1,71 +1,71 @@
-/** Every counter that the rows carry, beside what counting the rows gives. */
+/** Every counter that rows carry, beside what counting the rows gives. */
 import { expect } from "vitest";
-import type { Database } from "../../src/metadata/database.ts";
+import type { Database, Queries } from "../../src/metadata/database.ts";
 import { getRegistryUsage } from "../../src/metadata/registries.ts";
 
-/** Expects every counter of every living registry to be what counting the rows gives. Nothing else may write meanwhile. */
+/** Expects every counter of the living registries to be what counting the rows gives. */
 export async function expectCountersToBeRight(db: Database): Promise<void> {
-  const rows = await readRows(db);
+  // All rows as they were at one moment: background work goes on.
+  const rows = await db.transaction().setIsolationLevel("repeatable read").execute(readRows);
 
-  const repositories = rows.repositories.map(({ id }) => ({
-    id,
-    tags: rows.tags.filter((tag) => tag.repository_id === id).length,
-    manifests: rows.manifests.filter((manifest) => manifest.repository_id === id).length,
-  }));
   expect(
     rows.repositories.map((row) => ({ id: row.id, tags: row.tag_count, manifests: row.manifest_count })),
     "the tags and manifests of repositories",
-  ).toEqual(repositories);
+  ).toEqual(
+    rows.repositories.map(({ id }) => ({
+      id,
+      tags: rows.tags.filter((tag) => tag.repository_id === id).length,
+      manifests: rows.manifests.filter((manifest) => manifest.repository_id === id).length,
+    })),
+  );
 
   // What holds a manifest: tags on it, indexes that list it, and its subject where that is here.
-  const holders = rows.manifests.map(({ id, repository_id, digest, subject }) => ({
-    id,
-    holders:
-      rows.tags.filter((tag) => tag.manifest_id === id).length +
-      rows.children.filter((edge) => edge.repository_id === repository_id && edge.digest === digest).length +
-      rows.manifests.filter((other) => other.repository_id === repository_id && other.digest === subject)
-        .length,
-  }));
   expect(
     rows.manifests.map((row) => ({ id: row.id, holders: row.holder_count })),
     "the holders of manifests",
-  ).toEqual(holders);
+  ).toEqual(
+    rows.manifests.map(({ id, repository_id, digest, subject }) => ({
+      id,
+      holders:
+        rows.tags.filter((tag) => tag.manifest_id === id).length +
+        rows.children.filter((edge) => edge.repository_id === repository_id && edge.digest === digest)
+          .length +
+        rows.manifests.filter((other) => other.repository_id === repository_id && other.digest === subject)
+          .length,
+    })),
+  );
 
-  const references = rows.links.map(({ repository_id, digest }) => ({
-    repository_id,
-    digest,
-    references: rows.edges.filter((edge) => edge.repository_id === repository_id && edge.digest === digest)
-      .length,
-  }));
   expect(
-    rows.links.map(({ repository_id, digest, reference_count }) => ({
+    rows.links.map((row) => [row.repository_id, row.digest, row.reference_count]),
+    "the manifests that need a blob",
+  ).toEqual(
+    rows.links.map(({ repository_id, digest }) => [
       repository_id,
       digest,
-      references: reference_count,
-    })),
-    "the manifests that refer to blobs",
-  ).toEqual(references);
+      rows.edges.filter((edge) => edge.repository_id === repository_id && edge.digest === digest).length,
+    ]),
+  );
 
-  // Each blob once a registry, with how many of its repositories link it.
-  const linked = new Map<string, number>();
+  const repositoriesOfBlob = new Map<string, number>();
   for (const { registry_id, blob_id } of rows.links) {
     if (blob_id === null) continue;
-    const key = `${registry_id}/${blob_id}`;
-    linked.set(key, (linked.get(key) ?? 0) + 1);
+    const key = `registry ${registry_id}, blob ${blob_id}`;
+    repositoriesOfBlob.set(key, (repositoriesOfBlob.get(key) ?? 0) + 1);
   }
   expect(
     Object.fromEntries(
-      rows.registryBlobs.map((row) => [`${row.registry_id}/${row.blob_id}`, row.link_count]),
+      rows.registryBlobs.map((row) => [`registry ${row.registry_id}, blob ${row.blob_id}`, row.link_count]),
     ),
     "the repositories that link a blob",
-  ).toEqual(Object.fromEntries(linked));
+  ).toEqual(Object.fromEntries(repositoriesOfBlob));
 
-  const sizes = new Map(rows.blobs.map((blob) => [blob.id, blob.size_bytes]));
-  for (const { id } of rows.registries) {
-    const blobIds = new Set(rows.links.filter((link) => link.registry_id === id).map((link) => link.blob_id));
-    const { storageUsageBytes, repositoryCount } = await getRegistryUsage(db, id);
+  const sizeOf = new Map<number | null, number>(rows.blobs.map((blob) => [blob.id, blob.size_bytes]));
+  for (const { id, usage } of rows.registries) {
+    const links = rows.links.filter((link) => link.registry_id === id);
+    const blobIds = [...new Set(links.map((link) => link.blob_id))];
+    const { storageUsageBytes, repositoryCount } = usage;
     expect({ storageUsageBytes, repositoryCount }, "the usage of a registry").toEqual({
-      storageUsageBytes: [...blobIds].reduce((sum: number, blobId) => sum + (sizes.get(blobId ?? 0) ?? 0), 0),
+      storageUsageBytes: blobIds.reduce((bytes: number, blobId) => bytes + (sizeOf.get(blobId) ?? 0), 0),
       repositoryCount: rows.repositories.filter(
         (repository) => repository.registry_id === id && repository.manifest_count > 0,
       ).length,
@@ -73,33 +73,40 @@ export async function expectCountersToBeRight(db: Database): Promise<void> {
   }
 }
 
-async function readRows(db: Database) {
+async function readRows(tx: Queries) {
+  const living = tx.selectFrom("registry").select("id").where("deleted_at", "is", null);
+  const registries = [];
+  for (const { id } of await living.execute()) {
+    registries.push({ id, usage: await getRegistryUsage(tx, id) });
+  }
   return {
-    registries: await db.selectFrom("registry").select("id").where("deleted_at", "is", null).execute(),
-    repositories: await db
+    registries,
+    repositories: await tx
       .selectFrom("repository")
       .select(["id", "registry_id", "tag_count", "manifest_count"])
+      .where("registry_id", "in", living)
       .where("deleted_at", "is", null)
-      .orderBy("id")
       .execute(),
-    manifests: await db
+    manifests: await tx
       .selectFrom("manifest")
-      .select(["id", "repository_id", "digest", "subject", "holder_count"])
-      .orderBy("id")
+      .innerJoin("repository", "repository.id", "manifest.repository_id")
+      .select(["manifest.id", "repository_id", "digest", "subject", "holder_count"])
+      .where("repository.registry_id", "in", living)
+      .where("repository.deleted_at", "is", null)
       .execute(),
-    tags: await db.selectFrom("tag").select(["repository_id", "manifest_id"]).execute(),
-    children: await db.selectFrom("manifest_child").select(["repository_id", "digest"]).execute(),
-    edges: await db.selectFrom("manifest_blob").select(["repository_id", "digest"]).execute(),
-    links: await db
+    tags: await tx.selectFrom("tag").select(["repository_id", "manifest_id"]).execute(),
+    children: await tx.selectFrom("manifest_child").select(["repository_id", "digest"]).execute(),
+    edges: await tx.selectFrom("manifest_blob").select(["repository_id", "digest"]).execute(),
+    links: await tx
       .selectFrom("repository_blob")
       .select(["repository_id", "registry_id", "digest", "blob_id", "reference_count"])
-      .orderBy("repository_id")
-      .orderBy("digest")
+      .where("registry_id", "in", living)
       .execute(),
-    registryBlobs: await db
+    registryBlobs: await tx
       .selectFrom("registry_blob")
       .select(["registry_id", "blob_id", "link_count"])
+      .where("registry_id", "in", living)
       .execute(),
-    blobs: await db.selectFrom("blob").select(["id", "size_bytes"]).execute(),
+    blobs: await tx.selectFrom("blob").select(["id", "size_bytes"]).execute(),
   };
 }

@@ -10,11 +10,21 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import { describe } from "vitest";
 import { buildApp } from "../../src/app.ts";
 import { ensureOwner } from "../../src/auth/owner.ts";
-import { Database, type Engine } from "../../src/metadata/database.ts";
+import { newApiTokenSecret, sha256Of } from "../../src/auth/tokens.ts";
+import {
+  getFirstAccountId,
+  insertAccount,
+  insertApiToken,
+  type NewApiToken,
+} from "../../src/metadata/accounts.ts";
+import { Database, type Engine, transact } from "../../src/metadata/database.ts";
 import { openPostgres } from "../../src/metadata/postgres.ts";
 import { openSqlite } from "../../src/metadata/sqlite.ts";
+import { parseRegistryName } from "../../src/model/name.ts";
 import { REGIONS, type Region } from "../../src/model/region.ts";
+import { TOKEN_SCOPES, type TokenScope } from "../../src/model/scope.ts";
 import { type Backend, type BackendOptions, createBackend, openBackend } from "../../src/registry/backend.ts";
+import { createFirstRegistry } from "../../src/registry/registries.ts";
 import type { BlobStore } from "../../src/storage/blob-store.ts";
 import { MemoryBlobStore } from "../../src/storage/memory.ts";
 import type { Content, Image, Index } from "./images.ts";
@@ -170,6 +180,36 @@ export class TestRegistry implements AsyncDisposable {
     );
   }
 
+  /** As the next start with another BOXYARD_OWNER_TOKEN does. */
+  async replaceOwnerToken(token: string): Promise<void> {
+    await ensureOwner(this.backend, { pinnedToken: token, handOver: async () => {} });
+  }
+
+  /** A token of the owner's account that has these scopes alone. */
+  async tokenWithScopes(...scopes: TokenScope[]): Promise<string> {
+    const accountId = await getFirstAccountId(this.backend.db);
+    return this.#addToken({ accountId, kind: "personal", scopes });
+  }
+
+  /** Another account, with a registry and the token of an owner, which is returned. */
+  async addAccount(registryName: string): Promise<string> {
+    const { backend } = this;
+    const now = backend.now();
+    const accountId = await transact(backend.db, (tx) =>
+      insertAccount(tx, { uuid: randomUUID(), name: registryName, now }),
+    );
+    await createFirstRegistry(backend, accountId, { name: parseRegistryName(registryName) });
+    return this.#addToken({ accountId, kind: "owner", scopes: TOKEN_SCOPES });
+  }
+
+  async #addToken(token: Pick<NewApiToken, "accountId" | "kind" | "scopes">): Promise<string> {
+    const { db, now } = this.backend;
+    const secret = newApiTokenSecret();
+    const row = { name: "test", sha256: sha256Of(secret), registryId: undefined, expiresAt: undefined };
+    await transact(db, (tx) => insertApiToken(tx, { ...token, ...row, now: now() }));
+    return secret;
+  }
+
   /** Asks the token service, with the owner's token unless another credential is given. */
   async askForToken(scope: string | string[], credential: string = OWNER_TOKEN): Promise<Answer> {
     const query = new URLSearchParams([scope].flat().map((one) => ["scope", one] as [string, string]));
@@ -196,6 +236,12 @@ export class TestRegistry implements AsyncDisposable {
       headers: { authorization: `Bearer ${token}`, ...headers },
       ...(body === undefined ? {} : { payload: body }),
     });
+  }
+
+  /** Begins an upload, and returns where it goes on. */
+  async startUpload(repository: string, token: string): Promise<string> {
+    const { headers } = mustBe(202, await this.oci("POST", `/v2/${repository}/blobs/uploads/`, token));
+    return headers.location ?? "";
   }
 
   /** Pushes a blob with POST and PUT. */
