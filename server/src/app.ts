@@ -1,5 +1,6 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import {
@@ -32,6 +33,8 @@ export interface AppOptions {
   logger: boolean | object;
   /** Set by the process while it stops. */
   readiness: { stopping: boolean };
+  /** Whether a request came in by the operator's socket; without it, none has. */
+  isLocal?: (request: IncomingMessage) => boolean;
 }
 
 /** Longer than a proxy keeps an idle connection, so that it is the proxy that closes it. */
@@ -42,7 +45,7 @@ const IDLE_MS = 5 * 60_000;
 const MAX_PARAMETER_LENGTH = 64 * 1024;
 
 export async function buildApp(backend: Backend, options: AppOptions): Promise<App> {
-  const { publicUrl, trustedProxies, logger, readiness } = options;
+  const { publicUrl, trustedProxies, logger, readiness, isLocal = () => false } = options;
   const app = fastify({
     logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -62,6 +65,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   const context: AccessContext & { backend: Backend } = {
     backend,
     jwts: await JwtSigner.open(backend.db, backend.now()),
+    isLocal: (request) => isLocal(request.raw),
     originOf: (request) => publicUrl?.origin ?? originAskedFor(request),
   };
   app.decorateRequest("apiToken", null);

@@ -32,6 +32,9 @@ export interface Config {
   readonly garbageCollectionWrites: Writes;
 }
 
+/** The name of the socket in the data folder by which the command line finds the server. */
+export const SOCKET_NAME = "boxyard.sock";
+
 /** A flag, a variable or a file that cannot be used as it is. */
 export class ConfigError extends StartError {
   override readonly name = "ConfigError";
@@ -200,6 +203,7 @@ export function helpText(): string {
   };
   return `Usage: boxyard [serve] [flags]
        boxyard verify [--full] [--repair] [flags]
+       boxyard gc start|status|cancel|history|preview|schedule   (boxyard gc --help)
 
 A container registry that anyone can run. verify says whether rows agree with rows and, with --full, with every byte;
 --repair mends what can be mended without a guess, while no server runs.

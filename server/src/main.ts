@@ -13,6 +13,7 @@ import { type Config, findQuestion, helpText, parseConfig } from "./config.ts";
 import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./process/banner.ts";
 import { watchConnections } from "./process/connections.ts";
 import { type DataFolder, putPrivateFile, takeDataFolder } from "./process/data-folder.ts";
+import { LocalConnections, listenLocally } from "./process/local-socket.ts";
 import { StartError } from "./process/start-error.ts";
 import { explainBackendFailure, explainListenFailure } from "./process/start-failures.ts";
 import { openBackend } from "./registry/backend.ts";
@@ -40,18 +41,23 @@ async function serve(config: Config): Promise<void> {
   });
 
   const readiness = { stopping: false };
+  const local = new LocalConnections();
   await using app = await buildApp(backend, {
     publicUrl: config.publicUrl,
     trustedProxies: config.trustedProxies,
     // On a terminal the banner is the output.
     logger: { level: isTerminal ? "warn" : "info" },
     readiness,
+    isLocal: (request) => local.has(request),
   });
   endOnBugs(app);
   const connections = watchConnections(app.server);
   await app.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
     throw explainListenFailure(error, config);
   });
+  await using socket = await listenLocally(folder.path, local, app.routing);
+  if (socket.path === undefined)
+    app.log.warn("the data folder's path is too long for the command line's socket");
   const stopSignal = nextStopSignal();
 
   const start = await describeStart(config, portOf(app));
@@ -141,20 +147,27 @@ async function verifyCommand(argv: readonly string[]): Promise<void> {
   });
 }
 
+async function cliCommand(argv: readonly string[]): Promise<void> {
+  const { runCommand } = await import("./cli/main.ts");
+  process.exitCode = await runCommand(argv);
+}
+
 // What is made here holds secrets: nobody else on this machine reads it.
 process.umask(0o077);
 try {
   const argv = process.argv.slice(2);
   const question = findQuestion(argv);
   const command = argv[0]?.startsWith("-") === false ? argv.shift() : "serve";
-  if (question === "help") process.stdout.write(helpText());
+  if (question === "help" && command !== "gc") process.stdout.write(helpText());
   else if (question === "version") process.stdout.write(`boxyard ${VERSION}\n`);
   else if (command === "serve") await serve(parseConfig(argv));
   else if (command === "verify") await verifyCommand(argv);
-  else
+  else if (command === "gc") await cliCommand([command, ...argv]);
+  else {
     throw new StartError(
-      `there is no command ${JSON.stringify(command)}. The commands are serve and verify; --help says more.`,
+      `there is no command ${JSON.stringify(command)}. The commands are serve, verify and gc; --help says more.`,
     );
+  }
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   process.stderr.write(`boxyard: ${error.message}\n`);

@@ -1,6 +1,6 @@
 /** The guards of both planes' routes: who is asking, and whether they may. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type ApiToken, findApiTokenById } from "../metadata/accounts.ts";
+import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import { findRegistryByName, type Registry } from "../metadata/registries.ts";
@@ -18,6 +18,8 @@ export interface AccessContext {
   jwts: JwtSigner;
   /** Scheme, host and port as the client sees them, without a slash at the end. */
   originOf: (request: FastifyRequest) => string;
+  /** Whether the request came in by the operator's socket in the data folder: it is the owner's. */
+  isLocal: (request: FastifyRequest) => boolean;
 }
 
 /** What a data-plane request was let in for. */
@@ -56,9 +58,11 @@ export function accessOf(request: FastifyRequest): RepositoryAccess {
 }
 
 /** Lets in an API token of the account that has all these scopes. Docker credentials are for the data plane alone. */
-export function requireScope({ backend }: AccessContext, ...scopes: readonly TokenScope[]): Guard {
+export function requireScope({ backend, isLocal }: AccessContext, ...scopes: readonly TokenScope[]): Guard {
   return async (request) => {
-    const token = await authenticateBearer(backend, request);
+    const token = isLocal(request)
+      ? await getOwnerToken(backend.db)
+      : await authenticateBearer(backend, request);
     if (token.kind === "docker_credential") {
       throw new RegistryError(
         "DENIED",

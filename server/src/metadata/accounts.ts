@@ -113,6 +113,18 @@ export async function findApiTokenById(db: Queries, id: number): Promise<ApiToke
   return row && toApiToken(row);
 }
 
+/** The token of the installation's owner. */
+export async function getOwnerToken(db: Queries): Promise<ApiToken> {
+  const row = await db
+    .selectFrom("api_token")
+    .select(TOKEN_COLUMNS)
+    .where("kind", "=", "owner")
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirstOrThrow();
+  return toApiToken(row);
+}
+
 export async function deleteApiTokensOfKind(db: Queries, kind: ApiTokenKind): Promise<void> {
   await db.deleteFrom("api_token").where("kind", "=", kind).execute();
 }
