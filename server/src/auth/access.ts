@@ -59,10 +59,10 @@ export function accessOf(request: FastifyRequest): RepositoryAccess {
 
 /** Lets in an API token of the account that has all these scopes. Docker credentials are for the data plane alone. */
 export function requireScope({ backend, isLocal }: AccessContext, ...scopes: readonly TokenScope[]): Guard {
-  return async (request) => {
+  return async (request, reply) => {
     const token = isLocal(request)
       ? await getOwnerToken(backend.db)
-      : await authenticateBearer(backend, request);
+      : await authenticateBearer(backend, request, reply);
     if (token.kind === "docker_credential") {
       throw new RegistryError(
         "DENIED",
@@ -137,11 +137,14 @@ export function requireLogin(context: AccessContext): Guard {
 async function authenticateBearer(
   { db, now }: AccessContext["backend"],
   request: FastifyRequest,
+  reply: FastifyReply,
 ): Promise<ApiToken> {
   const secret = bearerOf(request);
   const token = secret === undefined ? undefined : await authenticate(db, secret, now());
-  if (token === undefined) throw new RegistryError("UNAUTHORIZED", "Unable to authenticate you");
-  return token;
+  if (token !== undefined) return token;
+  // A 401 has to say what would be taken (RFC 9110 §15.5.2).
+  reply.header("www-authenticate", `Bearer realm="${SERVICE}"`);
+  throw new RegistryError("UNAUTHORIZED", "Unable to authenticate you");
 }
 
 async function verifyBearer(

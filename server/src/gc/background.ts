@@ -7,8 +7,8 @@ import { startScheduledRun } from "./schedule.ts";
 import { emptyTrash } from "./trash.ts";
 import { purgeUploadSessions, purgeWriteTokens } from "./upload-sessions.ts";
 
-const ROWS_PER_STEP = 200;
-const TRASH_PER_STEP = 1000;
+const ROWS_PER_STEP = 100;
+const TRASH_PER_STEP = 400;
 
 /** How long a kind of work that found nothing, or failed, rests unless it is woken. */
 const REST_MS = 500;

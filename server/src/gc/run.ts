@@ -38,8 +38,8 @@ import { sweepLinks } from "./links.ts";
 import { sweepManifests } from "./manifests.ts";
 
 /** Rows that one step takes: what SQLite does in a few milliseconds. */
-const MANIFESTS_PER_STEP = 20;
-const LINKS_PER_STEP = 200;
+const MANIFESTS_PER_STEP = 10;
+const LINKS_PER_STEP = 100;
 /** However long write tokens live, a registry is not kept read-only for longer than this before the scan. */
 const LONGEST_WAIT_MS = 30 * 60 * 1000;
 const MAX_FAILURES = 5;

@@ -12,9 +12,8 @@ const MAX_FRAMES = 16_384;
 
 /** What the worker thread (workers/checkpoint.ts) answers. */
 export interface CheckpointResult {
-  /** Pages in the log, and how many of them are in the database now. None of either where there was no room for them. */
+  /** Pages that were in the log when the checkpoint began. None where there was no room in the database for them. */
   frames: number;
-  copied: number;
 }
 
 /**
@@ -61,8 +60,9 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const { frames, copied } = await this.#askWorker();
-    if (frames < MAX_FRAMES || copied === frames) return;
+    const { frames } = await this.#askWorker();
+    if (frames < MAX_FRAMES) return;
+    // Even where it copied all that it found: what was committed meanwhile is not among it.
     const endTurn = await this.#turns.take();
     await this.#askWorker().finally(endTurn);
   }

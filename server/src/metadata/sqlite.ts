@@ -36,7 +36,12 @@ const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
 /** Opens the database file at `path`, creates it if need be, and brings it up to this version. */
 export async function openSqlite(path: string): Promise<Engine> {
   const writer = new Connection(path, { readOnly: false });
-  await migrate(new Kysely<Schema>({ dialect: dialect(writer, writer) }), SQLITE_TYPES);
+  try {
+    await migrate(new Kysely<Schema>({ dialect: dialect(writer, writer) }), SQLITE_TYPES);
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
   const wal = fs.openSync(`${path}-wal`, "r");
   syncFolder(dirname(path));
   const reader = new Connection(path, { readOnly: true });

@@ -15,12 +15,11 @@ parentPort?.on("message", () => {
 
 function runCheckpoint(): CheckpointResult {
   try {
-    const row = checkpoint.get() as { log: number; checkpointed: number };
-    return { frames: row.log, copied: row.checkpointed };
+    const row = checkpoint.get() as { log: number };
+    return { frames: row.log };
   } catch (error) {
     // On a full disk the database cannot grow. The log still has everything: a later checkpoint copies it.
-    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_FULL)
-      return { frames: 0, copied: 0 };
+    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_FULL) return { frames: 0 };
     throw error;
   }
 }

@@ -81,7 +81,7 @@ export function serverProcesses(home: string, entry = join(SERVER, "src/main.ts"
 }
 
 /** The entries of a log, which is JSON lines. */
-export function logOf({ stdout }: Exit): Record<string, unknown>[] {
+export function logOf({ stdout }: Pick<Exit, "stdout">): Record<string, unknown>[] {
   const lines = stdout.split("\n").filter((line) => line !== "");
   return lines.map((line) => JSON.parse(line));
 }
