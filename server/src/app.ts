@@ -13,6 +13,7 @@ import {
 } from "fastify";
 import { answerError as answerManagementError } from "./api/errors.ts";
 import { healthRoutes } from "./api/health.ts";
+import { metricsRoutes } from "./api/metrics.ts";
 import { managementContext, PREFIXES } from "./api/plane.ts";
 import type { AccessContext } from "./auth/access.ts";
 import { JwtSigner } from "./auth/jwts.ts";
@@ -33,6 +34,8 @@ export interface AppOptions {
   logger: boolean | object;
   /** Set by the process while it stops. */
   readiness: { stopping: boolean };
+  /** Whether everybody may read `/metrics`; otherwise it takes the owner's token. */
+  openMetrics?: boolean;
   /** Whether a request came in by the operator's socket; without it, none has. */
   isLocal?: (request: IncomingMessage) => boolean;
 }
@@ -45,7 +48,14 @@ const IDLE_MS = 5 * 60_000;
 const MAX_PARAMETER_LENGTH = 64 * 1024;
 
 export async function buildApp(backend: Backend, options: AppOptions): Promise<App> {
-  const { publicUrl, trustedProxies, logger, readiness, isLocal = () => false } = options;
+  const {
+    publicUrl,
+    trustedProxies,
+    logger,
+    readiness,
+    isLocal = () => false,
+    openMetrics = false,
+  } = options;
   const app = fastify({
     logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -84,6 +94,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
 
   managementContext(app);
   healthRoutes(app, backend, readiness);
+  metricsRoutes(app, context, { isOpen: openMetrics });
   app.register(dataPlane(context), { prefix: "/v2" });
   for (const [prefix, groups] of Object.entries(PREFIXES)) {
     app.register(

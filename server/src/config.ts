@@ -30,6 +30,8 @@ export interface Config {
   readonly rateLimit: "off";
   /** Whether a run of garbage collection that does not say so pauses pushes. */
   readonly garbageCollectionWrites: Writes;
+  /** Who may read `/metrics`: whoever has the owner's token, or everybody. */
+  readonly metrics: "owner" | "open";
 }
 
 /** The name of the socket in the data folder by which the command line finds the server. */
@@ -137,6 +139,13 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: parseWrites,
     fallback: "pause",
   },
+  metrics: {
+    variable: "BOXYARD_METRICS",
+    placeholder: "owner|open",
+    help: "whether /metrics wants the owner's token or is open to everybody",
+    parse: parseMetrics,
+    fallback: "owner",
+  },
 };
 
 const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
@@ -175,6 +184,7 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     leaseSeconds: value(SETTINGS.leaseSeconds),
     rateLimit: value(SETTINGS.rateLimit),
     garbageCollectionWrites: value(SETTINGS.garbageCollectionWrites),
+    metrics: value(SETTINGS.metrics),
   };
 }
 
@@ -445,6 +455,11 @@ function parseDurationSeconds(
     throw new ConfigError(`${name}: ${quote(text)} is too long. Use ${most} or less.`);
   }
   return seconds;
+}
+
+function parseMetrics(text: string, name: string): "owner" | "open" {
+  if (text === "owner" || text === "open") return text;
+  throw new ConfigError(`${name}: ${quote(text)} is neither owner nor open. Use one of them.`);
 }
 
 function parseWrites(text: string, name: string): Writes {

@@ -48,6 +48,7 @@ async function serve(config: Config): Promise<void> {
     // On a terminal the banner is the output.
     logger: { level: isTerminal ? "warn" : "info" },
     readiness,
+    openMetrics: config.metrics === "open",
     isLocal: (request) => local.has(request),
   });
   endOnBugs(app);

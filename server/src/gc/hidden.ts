@@ -24,7 +24,7 @@ export async function emptyHidden(backend: Backend, limit: number): Promise<numb
     rows += await transactRelaxed(db, (tx) => hideRepositoriesOf(tx, registryId, limit, now()));
   }
   for (const repository of await listHiddenRepositories(db, AT_ONCE)) {
-    rows += await transactRelaxed(db, (tx) => emptyRepository(tx, repository, limit, now()));
+    rows += await transactRelaxed(db, (tx) => emptyRepository(backend, tx, repository, limit));
   }
   for (const registryId of await listHiddenRegistries(db, AT_ONCE)) {
     rows += await transactRelaxed(db, async (tx) => {
@@ -37,20 +37,20 @@ export async function emptyHidden(backend: Backend, limit: number): Promise<numb
 
 /** Manifests first, then what they needed, then the repository's own row. */
 async function emptyRepository(
+  backend: Backend,
   tx: Queries,
   repository: { id: number; registryId: number },
   limit: number,
-  now: number,
 ): Promise<number> {
   const manifests = await deleteManifestsOf(tx, repository.id, limit);
   if (manifests > 0) return manifests;
   const abandoned = await deleteUploadSessionsOf(tx, repository.id, limit);
   await insertTrash(
     tx,
-    abandoned.map((upload) => ({ ...upload, deleteAfter: now + STORE_CALL_LIMIT_MS })),
+    abandoned.map((upload) => ({ ...upload, deleteAfter: backend.now() + STORE_CALL_LIMIT_MS })),
   );
   const links = await deleteLinksOf(tx, repository.id, limit);
-  await releaseLinks(tx, repository.registryId, links);
+  await releaseLinks(backend, tx, repository.registryId, links);
   if (abandoned.length + links.length > 0) return abandoned.length + links.length;
   await deleteRepositoryRow(tx, repository.id);
   return 1;

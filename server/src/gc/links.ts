@@ -13,14 +13,15 @@ import { leasesEndedBy } from "./quiet.ts";
  * renews a lease or adds a reference first, wins.
  */
 export async function sweepLinks(
-  { db, now }: Backend,
+  backend: Backend,
   run: Pick<GarbageCollection, "id" | "registryId">,
   limit: number,
 ): Promise<number> {
+  const { db, now } = backend;
   return transact(db, async (tx) => {
     const endedBy = await leasesEndedBy(tx, run.registryId, now());
     const links = await deleteUnreferencedLinks(tx, run.registryId, endedBy, limit);
-    const { blobs, bytes } = await releaseLinks(tx, run.registryId, links);
+    const { blobs, bytes } = await releaseLinks(backend, tx, run.registryId, links);
     if (links.length > 0) await recordProgress(tx, run.id, { blobs, bytes, now: now() });
     return links.length;
   });

@@ -46,8 +46,8 @@ export async function insertBlob(
 }
 
 /** Asks for a look at whether these blobs are still linked anywhere, once this transaction is over. */
-export async function queueBlobReviews(db: Queries, blobIds: readonly number[]): Promise<void> {
-  const rows = blobIds.map((blobId) => ({ blob_id: blobId }));
+export async function queueBlobReviews(db: Queries, blobIds: readonly number[], now: number): Promise<void> {
+  const rows = blobIds.map((blobId) => ({ blob_id: blobId, queued_at: now }));
   for (const batch of batches(rows)) await db.insertInto("blob_review").values(batch).execute();
 }
 

@@ -185,6 +185,7 @@ export interface BlobRow {
 export interface BlobReviewRow {
   id: Generated<number>;
   blob_id: number;
+  queued_at: number;
 }
 
 export interface TrashRow {

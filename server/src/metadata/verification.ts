@@ -136,7 +136,7 @@ const CHECKS: readonly Check[] = [
     name: "blob that nobody links",
     find: sql`SELECT 'blob ' || id || ' ' || digest AS subject, 'no link and no review' AS found,
       'one of them' AS expected FROM blob WHERE ${UNREVIEWED}`,
-    repair: sql`INSERT INTO blob_review (blob_id) SELECT id FROM blob WHERE ${UNREVIEWED}`,
+    repair: sql`INSERT INTO blob_review (blob_id, queued_at) SELECT id, created_at FROM blob WHERE ${UNREVIEWED}`,
   },
   {
     name: "storage key",

@@ -118,7 +118,7 @@ export async function deleteBlob(backend: Backend, place: Place, digest: Digest)
     const removed = await transact(db, async (tx) => {
       const link = await deleteUnreferencedLink(tx, repository.id, digest);
       if (link === undefined) return false;
-      await releaseLinks(tx, repository.registryId, [link]);
+      await releaseLinks(backend, tx, repository.registryId, [link]);
       return true;
     });
     if (removed) return;

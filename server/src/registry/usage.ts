@@ -21,6 +21,7 @@ export async function addUsage(
  * bytes the usage fell.
  */
 export async function releaseLinks(
+  { now }: Backend,
   tx: Queries,
   registryId: number,
   links: readonly RemovedLink[],
@@ -30,7 +31,7 @@ export async function releaseLinks(
   const released = await unlinkRegistryBlobs(tx, registryId, blobIds);
   if (released.bytes > 0) await insertRegistryChange(tx, registryId, { bytes: -released.bytes });
   // Looked at after this commit, not in it: two who each take one of a blob's last two links would both see the other's.
-  await queueBlobReviews(tx, [...new Set(blobIds)]);
+  await queueBlobReviews(tx, [...new Set(blobIds)], now());
   return released;
 }
 

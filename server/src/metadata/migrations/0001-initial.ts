@@ -203,7 +203,8 @@ export function initial(t: ColumnTypes): string[] {
     // Not unique by blob: who asks for a review must not wait for one that is under way.
     `CREATE TABLE blob_review (
       id ${t.id},
-      blob_id ${t.int} NOT NULL
+      blob_id ${t.int} NOT NULL,
+      queued_at ${t.int} NOT NULL
     ) ${t.options}`,
 
     // Keys whose bytes have no blob any more.
