@@ -353,6 +353,22 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     });
   });
 
+  it("is no help for a repository that was deleted either, and keeps what another one has", async () => {
+    const shared = anImage({ seed: 11 });
+    await registry.push("acme/kept", shared, "v1");
+    await registry.push("acme/web/gone", shared, "v1");
+    await registry.push("acme/web/gone", anImage({ seed: 12 }), "v2");
+    const url = "/v2/registries/acme/repositories/web%2Fgone";
+    mustBe(204, await registry.api("DELETE", url));
+    expect((await registry.api("DELETE", url)).status).toBe(404);
+    const { json } = await registry.api("GET", "/v2/registry/acme/repositoriesV2");
+    expect(json.repositories.map((one: { name: string }) => one.name)).toEqual(["kept"]);
+    expect(json.meta.total).toBe(1);
+    await eventually(async () => (await Array.fromAsync(store.keys())).length === shared.blobs.length);
+    expect(await usage()).toBe(shared.blobs.reduce((sum, blob) => sum + blob.content.length, 0));
+    await registry.push("acme/web/gone", anImage({ seed: 12 }), "v3");
+  });
+
   it("forgets an upload that nobody goes on with, and its bytes", async () => {
     const token = await registry.tokenFor("acme/app");
     const session = await registry.oci("POST", "/v2/acme/app/blobs/uploads/", token);

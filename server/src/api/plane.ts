@@ -12,7 +12,7 @@ import { garbageCollectionRoutes } from "./garbage-collections.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { previewRoutes } from "./previews.ts";
 import { registryRoutes } from "./registries.ts";
-import { repositoryRoutes } from "./repositories.ts";
+import { repositoryDeletionRoutes, repositoryRoutes } from "./repositories.ts";
 import { settingsRoutes } from "./settings.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
@@ -47,7 +47,7 @@ export const PREFIXES: Readonly<
     tokenServiceRoutes,
     garbageCollectionRoutes,
   ],
-  "/v2/registries": [garbageCollectionRoutes],
+  "/v2/registries": [repositoryDeletionRoutes, garbageCollectionRoutes],
   // What DigitalOcean's API has no words for.
   "/api/v1": [settingsRoutes, previewRoutes],
   "/v2/account": [],

@@ -4,9 +4,10 @@ import { requireScope } from "../auth/access.ts";
 import { listNewestManifests } from "../metadata/manifests.ts";
 import { getRegistryUsage } from "../metadata/registries.ts";
 import { listRepositories } from "../metadata/repositories.ts";
+import { deleteRepository } from "../registry/repositories.ts";
 import { presentManifest } from "./manifests.ts";
 import { PageQuery, parsePage, parsePageToken, presentLinks, presentPageToken } from "./pages.ts";
-import { registryOf } from "./place.ts";
+import { registryOf, repositoryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 
 const RepositoriesQuery = Type.Object({
@@ -64,6 +65,24 @@ export function repositoryRoutes(app: FastifyInstance, context: ApiContext): voi
         }),
         meta: { total: repositoryCount },
       };
+    },
+  );
+}
+
+/** What the newer family alone has. */
+export function repositoryDeletionRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { backend } = context;
+
+  // The repository goes, with all that is in it.
+  app.delete<{ Params: { registry: string; repository: string } }>(
+    "/:registry/repositories/:repository",
+    { onRequest: requireScope(context, "registry:delete") },
+    async (request, reply) => {
+      const { registry, repository } = await repositoryOf(backend, request);
+
+      await deleteRepository(backend, { registry, repository: repository.name });
+
+      return reply.code(204).send();
     },
   );
 }

@@ -127,6 +127,11 @@ export async function listRepositories(
   return query.execute();
 }
 
+/** Hides a locked repository: its name is free at once. */
+export async function hideRepository(db: Queries, id: number, now: number): Promise<void> {
+  await db.updateTable("repository").set({ deleted_at: now }).where("id", "=", id).execute();
+}
+
 /** Hides up to `limit` repositories of a registry that is hidden itself. Returns how many. */
 export async function hideRepositoriesOf(
   db: Queries,

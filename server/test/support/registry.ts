@@ -57,6 +57,7 @@ export interface TestRegistryOptions {
   writeTokenLifeSeconds?: number;
   publicUrl?: URL;
   trustedProxies?: string[];
+  openMetrics?: boolean;
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -80,6 +81,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   const app = await buildApp(backend, {
     publicUrl: options.publicUrl,
     trustedProxies: options.trustedProxies ?? [],
+    openMetrics: options.openMetrics ?? false,
     logger: false,
     readiness: { stopping: false },
   });
