@@ -1,27 +1,21 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WORKERS } from "../src/workers/worker-url.ts";
-import { SERVER, serverProcesses } from "./support/server-process.ts";
+import { BUNDLE, bundleIfStale, SERVER, serverProcesses } from "./support/server-process.ts";
 
-const BUNDLE = join(SERVER, "dist/boxyard.js");
 const folder = mkdtempSync(join(tmpdir(), "boxyard-build-"));
 const processes = serverProcesses(folder, BUNDLE);
-beforeAll(() => buildIfStale());
+beforeAll(() => bundleIfStale());
 afterAll(() => {
   processes.killAll();
   rmSync(folder, { recursive: true });
 });
 
-function buildIfStale(): void {
-  execFileSync(process.execPath, [join(SERVER, "build.ts"), "--stale"], { stdio: "pipe" });
-}
-
 test("a bundle that is as new as its source is not built again", () => {
   const before = statSync(BUNDLE).mtimeMs;
-  buildIfStale();
+  bundleIfStale();
   expect(statSync(BUNDLE).mtimeMs).toBe(before);
 });
 

@@ -14,6 +14,10 @@ interface BlobParams {
 export function blobRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
   const { backend } = context;
 
+  // None of these has a body; one that is sent all the same, of whatever type, is nobody's business.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _body, done) => done(null));
+
   // end-2: whether a blob is here. To a caller who may push, the answer is a promise.
   app.head<BlobParams>(
     "/:name/blobs/:digest",

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type Answer,
+  aBlob,
+  describeOnBothDatabases,
+  mustBe,
+  startRegistry,
+  type TestRegistry,
+} from "./support/registry.ts";
+
+describeOnBothDatabases("a mount", (database) => {
+  const blob = aBlob();
+  let registry: TestRegistry;
+  beforeAll(async () => {
+    registry = await startRegistry({ database });
+    await registry.createRegistry("acme");
+    mustBe(201, await registry.pushBlob("acme/source", blob));
+  });
+  afterAll(() => registry[Symbol.asyncDispose]());
+
+  async function tokenFor(...scopes: string[]): Promise<string> {
+    const { json } = await registry.askForToken(scopes.map((scope) => `repository:${scope}`));
+    return json.token;
+  }
+
+  function mount(to: string, query: string, token: string): Promise<Answer> {
+    return registry.oci("POST", `/v2/${to}/blobs/uploads/?${query}`, token);
+  }
+
+  async function pulls(repository: string, { digest } = blob): Promise<boolean> {
+    const token = await registry.tokenFor(repository, "pull");
+    return (await registry.oci("GET", `/v2/${repository}/blobs/${digest}`, token)).status === 200;
+  }
+
+  test("from a repository that the token pulls from makes the blob this repository's too", async () => {
+    const token = await tokenFor("acme/a:pull,push", "acme/source:pull");
+    const answer = await mount("acme/a", `mount=${blob.digest}&from=acme/source`, token);
+    expect(answer.status).toBe(201);
+    expect(answer.headers).toMatchObject({
+      location: `/v2/acme/a/blobs/${blob.digest}`,
+      "docker-content-digest": blob.digest,
+    });
+    expect(answer.headers).not.toHaveProperty("docker-upload-uuid");
+    expect(await pulls("acme/a")).toBe(true);
+  });
+
+  test("outlives what it was mounted from", async () => {
+    const moved = aBlob();
+    mustBe(201, await registry.pushBlob("acme/short-lived", moved));
+    const token = await tokenFor("acme/b:pull,push", "acme/short-lived:pull,delete");
+    mustBe(201, await mount("acme/b", `mount=${moved.digest}&from=acme/short-lived`, token));
+    mustBe(202, await registry.oci("DELETE", `/v2/acme/short-lived/blobs/${moved.digest}`, token));
+    expect(await pulls("acme/short-lived", moved)).toBe(false);
+    expect(await pulls("acme/b", moved)).toBe(true);
+  });
+
+  test.each([
+    [
+      "a source that the token does not pull from",
+      `mount=${blob.digest}&from=acme/source`,
+      ["acme/c:pull,push"],
+    ],
+    [
+      "a source that the token only pushes to",
+      `mount=${blob.digest}&from=acme/source`,
+      ["acme/c:push", "acme/source:push"],
+    ],
+    [
+      "a source that is not there",
+      `mount=${blob.digest}&from=acme/nowhere`,
+      ["acme/c:push", "acme/nowhere:pull"],
+    ],
+    [
+      "a registry that is not there",
+      `mount=${blob.digest}&from=nobody/source`,
+      ["acme/c:push", "nobody/source:pull"],
+    ],
+    [
+      "a digest that is not there",
+      `mount=${aBlob("x").digest}&from=acme/source`,
+      ["acme/c:push", "acme/source:pull"],
+    ],
+    ["no source", `mount=${blob.digest}`, ["acme/c:push", "acme/source:pull"]],
+    ["two sources", `mount=${blob.digest}&from=acme/source&from=acme/a`, ["acme/c:push", "acme/source:pull"]],
+    ["a source that is no name", `mount=${blob.digest}&from=../source`, ["acme/c:push", "acme/source:pull"]],
+    ["a digest that is none", "mount=sha256:abc&from=acme/source", ["acme/c:push", "acme/source:pull"]],
+    [
+      "two digests",
+      `mount=${blob.digest}&mount=${blob.digest}&from=acme/source`,
+      ["acme/c:push", "acme/source:pull"],
+    ],
+    ["an empty digest", "mount=&from=acme/source", ["acme/c:push", "acme/source:pull"]],
+  ])("of %s begins an upload, and tells nothing else", async (_, query, scopes) => {
+    const token = await tokenFor(...scopes);
+    const [answer, ordinary] = [await mount("acme/c", query, token), await mount("acme/c", "", token)];
+    const id = answer.headers["docker-upload-uuid"];
+    const told = ({ status, headers, body }: Answer) => ({
+      status,
+      body: body.toString(),
+      headers: Object.keys(headers).sort(),
+      range: headers.range,
+    });
+    expect(answer.status).toBe(202);
+    expect(answer.headers.location).toBe(`/v2/acme/c/blobs/uploads/${id}`);
+    expect(told(answer)).toEqual(told(ordinary));
+    expect(await pulls("acme/c")).toBe(false);
+    // It is an upload like any other.
+    const content = aBlob();
+    const put = await registry.oci("PUT", `${answer.headers.location}?digest=${content.digest}`, token, {
+      headers: { "content-type": "application/octet-stream" },
+      body: content.content,
+    });
+    expect(put.status).toBe(201);
+  });
+
+  test("from another account's registry begins an upload", async () => {
+    const foreigner = await registry.addAccount("foreign");
+    mustBe(
+      201,
+      await registry.pushBlob(
+        "foreign/source",
+        blob,
+        await registry.tokenFor("foreign/source", "push", foreigner),
+      ),
+    );
+    const secret = aBlob();
+    const theirs = await registry.tokenFor("foreign/source", "pull,push", foreigner);
+    mustBe(201, await registry.pushBlob("foreign/source", secret, theirs));
+
+    const token = await tokenFor("acme/d:pull,push", "foreign/source:pull");
+    const answer = await mount("acme/d", `mount=${secret.digest}&from=foreign/source`, token);
+    expect(answer.status).toBe(202);
+    expect(await pulls("acme/d", secret)).toBe(false);
+  });
+
+  test("into a repository needs the right to push there", async () => {
+    const token = await tokenFor("acme/e:pull", "acme/source:pull");
+    const answer = await mount("acme/e", `mount=${blob.digest}&from=acme/source`, token);
+    expect(answer.status).toBe(401);
+    expect(answer.headers["www-authenticate"]).toContain('scope="repository:acme/e:pull,push"');
+    expect(await pulls("acme/e")).toBe(false);
+  });
+});

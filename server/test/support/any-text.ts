@@ -1,0 +1,7 @@
+import fc from "fast-check";
+
+/** Any text of UTF-16, halves of pairs and zeroes included: fast-check's own takes seconds to prepare its characters. */
+export function anyText({ maxLength = 100 }: { maxLength?: number } = {}): fc.Arbitrary<string> {
+  const units = fc.oneof(fc.nat(0x7f), fc.nat(0xffff));
+  return fc.array(units, { maxLength }).map((codes) => String.fromCharCode(...codes));
+}
