@@ -1,4 +1,5 @@
 /** How much memory the server holds while a blob of 1 GiB passes, in and out. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Figure } from "./figures.ts";
@@ -13,8 +14,10 @@ export async function measureMemory(folder: string, bundle: string): Promise<Fig
   const pushPeaks: number[] = [];
   const pullPeaks: number[] = [];
   const after: number[] = [];
+  const dataDir = join(folder, "data");
   for (let round = 1; round <= ROUNDS; round++) {
-    await using server = await startServer(bundle, join(folder, `memory-${round}`));
+    rmSync(dataDir, { recursive: true, force: true });
+    await using server = await startServer(bundle, dataDir);
     const client = new Client(server.port);
     await client.logIn();
 

@@ -13,6 +13,7 @@ import { copyBundle } from "./server.ts";
 import { measureStart } from "./start.ts";
 import { measureUpload } from "./upload.ts";
 
+/** Each in an empty folder of its own. */
 const MEASUREMENTS: Record<string, (folder: string, bundle: string) => Promise<Figure[]>> = {
   start: measureStart,
   memory: measureMemory,
@@ -39,7 +40,10 @@ async function main(names: readonly string[]): Promise<void> {
   const figures: Figure[] = [];
   for (const name of names) {
     process.stdout.write(`measuring ${name}…\n`);
-    figures.push(...((await MEASUREMENTS[name]?.(folder, bundle)) ?? []));
+    const own = join(folder, name);
+    mkdirSync(own);
+    figures.push(...((await MEASUREMENTS[name]?.(own, bundle)) ?? []));
+    rmSync(own, { recursive: true });
   }
   const summaries = figures.map(summarise);
   process.stdout.write(`\n${tableOf(summaries)}\n`);

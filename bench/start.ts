@@ -12,7 +12,7 @@ const SETTLE_MS = 5000;
 const CHECKPOINTED_MS = 35_000;
 
 export async function measureStart(folder: string, bundle: string): Promise<Figure[]> {
-  const dataDir = join(folder, "start");
+  const dataDir = join(folder, "data");
   const firstStarts: number[] = [];
   for (let time = 0; time < FIRST_STARTS; time++) {
     dropCompileCache(bundle);

@@ -13,7 +13,7 @@ const SIZE_MIB = 512;
 const ROUNDS = 7;
 
 export async function measureUpload(folder: string, bundle: string): Promise<Figure[]> {
-  await using server = await startServer(bundle, join(folder, "upload"));
+  await using server = await startServer(bundle, join(folder, "data"));
   const client = new Client(server.port);
   await client.logIn();
   const sink = await startSink();

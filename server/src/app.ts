@@ -1,7 +1,6 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import {
   type FastifyError,
@@ -84,9 +83,8 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     reply.header("x-request-id", request.id);
   });
   app.addHook("onSend", async (request, reply) => {
-    // A connection that is closed while a body arrives is reset, and the answer to it may be lost with it: what was
-    // answered before its end is read to the end. Where the connection stays open Node does that by itself.
-    if (!reply.raw.shouldKeepAlive && !request.raw.complete) await readToEnd(request.raw);
+    const closes = !reply.raw.shouldKeepAlive || reply.getHeader("connection") === "close";
+    if (closes && !request.raw.complete) closeAfterBody(request, reply);
   });
   app.addHook("onResponse", async (request, reply) =>
     logResponse(request, reply.statusCode, reply.elapsedTime),
@@ -135,9 +133,15 @@ function answerUnroutable(cause: FastifyError, request: FastifyRequest, reply: F
   answer(new RegistryError("REQUEST_INVALID", message, { cause }), request, reply);
 }
 
-async function readToEnd(body: Readable): Promise<void> {
-  // Who goes away in the meantime does not read the answer either.
-  await finished(body.resume()).catch(() => {});
+/**
+ * A connection that is closed while a body arrives is reset, and the answer to it may be lost with it. So what is
+ * answered before the body's end goes out at once, the rest is read and dropped, and only then the connection closes.
+ */
+function closeAfterBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+  // For Node it is then a connection that stays open, whose body it drops by itself.
+  reply.removeHeader("connection");
+  reply.raw.shouldKeepAlive = true;
+  void Promise.allSettled([finished(raw), finished(reply.raw)]).then(() => raw.socket.end());
 }
 
 function logResponse(request: FastifyRequest, status: number, milliseconds: number): void {

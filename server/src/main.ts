@@ -40,6 +40,9 @@ async function serve(config: Config): Promise<void> {
     },
   });
 
+  // The token that the file holds is no longer the owner's.
+  if (config.ownerToken !== undefined) await rm(join(folder.path, FIRST_LOGIN), { force: true });
+
   const readiness = { stopping: false };
   const local = new LocalConnections();
   await using app = await buildApp(backend, {
@@ -102,7 +105,14 @@ async function greet(
 function logStart(app: App, folder: DataFolder, start: Start, isFirst: boolean): void {
   const { version, url, dataDir, database } = start;
   app.log.info({ version, port: portOf(app), url: url.origin, data_folder: dataDir, database }, "started");
-  if (isFirst) app.log.info({ setup_file: join(folder.path, FIRST_LOGIN) }, "first start");
+  const setupFile = join(folder.path, FIRST_LOGIN);
+  if (isFirst) app.log.info({ setup_file: setupFile }, "first start");
+  else if (existsSync(setupFile)) {
+    app.log.info(
+      { setup_file: setupFile },
+      "the owner's token from the first start: keep it, delete the file",
+    );
+  }
 }
 
 function findUrl({ publicUrl, host }: Config, port: number): URL {

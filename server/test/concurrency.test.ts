@@ -248,7 +248,7 @@ describeOnBothDatabases("of two requests to one upload at once", (database) => {
   afterAll(() => registry[Symbol.asyncDispose]());
 
   test.each([
-    ["say where they start", { "content-range": "0-9999" }],
+    ["say where they start", { "content-range": "0-9999", "content-length": "10000" }],
     ["do not say where they start", {}],
   ])("one chunk is taken and the other refused, where they %s", async (_, headers) => {
     const chunks = ["first", "second"].map((name) => noise(name, 10_000));
@@ -364,10 +364,19 @@ test("two servers on one PostgreSQL are one registry", async () => {
   const url = await beginUpload(one, token);
   for (const [number, server] of [other, one, other].entries()) {
     const chunk = content.subarray(number * 10_000, (number + 1) * 10_000);
-    const headers = { "content-range": `${number * 10_000}-${number * 10_000 + 9_999}` };
+    const range = `${number * 10_000}-${number * 10_000 + 9_999}`;
+    const headers = { "content-range": range, "content-length": "10000" };
     mustBe(202, await send(server, "PATCH", url, token, { headers, body: Readable.from([chunk]) }));
   }
-  await expectUploadToBe(one, url, token, content);
+  expect((await send(one, "GET", url, token)).headers.range).toBe("0-29999");
+
+  // Of those who end it, wherever they do, one makes the blob.
+  const ended = await many((number) =>
+    send(at([one, other], number), "PUT", `${url}?digest=${contentOf(content).digest}`, token),
+  );
+  expect(ended.filter((answer) => answer.status === 201)).toHaveLength(1);
+  expectOnly([201, 404, 416], ended);
+  await expectBlob(other, token, "acme/app", contentOf(content));
 
   // Both push the same at once.
   const again = anImage({ seed: 2, layers: 3 });

@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   workers: ["model", "metadata", "storage"],
   oci: ["model", "metadata", "registry", "auth"],
   api: ["model", "metadata", "registry", "auth", "gc"],
-  process: ["config.ts", "metadata"],
+  process: ["config.ts", "metadata", "registry"],
   cli: ["config.ts"],
 };
 

@@ -78,7 +78,11 @@ async function authenticateBasic({ backend }: ApiContext, request: FastifyReques
 }
 
 /** Refusals that docker and its like show to a person, who would not see them in the management API's shape. */
-const IN_REGISTRY_WORDS: ReadonlySet<ErrorCode> = new Set(["DENIED", "STORAGE_FULL"]);
+const IN_REGISTRY_WORDS: Partial<Record<ErrorCode, string>> = {
+  DENIED: "DENIED",
+  SCOPE_INVALID: "NAME_INVALID",
+  STORAGE_FULL: "STORAGE_FULL",
+};
 
 function answerTokenError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   if (error instanceof RegistryError && error.code === "UNAUTHORIZED") {
@@ -87,9 +91,10 @@ function answerTokenError(error: FastifyError, request: FastifyRequest, reply: F
     reply.code(401).send({ id: "Unauthorized", message: error.message, request_id: request.id });
     return;
   }
-  if (error instanceof RegistryError && IN_REGISTRY_WORDS.has(error.code)) {
+  const code = error instanceof RegistryError ? IN_REGISTRY_WORDS[error.code] : undefined;
+  if (error instanceof RegistryError && code !== undefined) {
     const [status] = RESPONSES[error.code];
-    reply.code(status).send({ errors: [{ code: error.code, message: error.message }] });
+    reply.code(status).send({ errors: [{ code, message: error.message }] });
     return;
   }
   answerError(error, request, reply);

@@ -81,8 +81,8 @@ export function requireScope({ backend, isLocal }: AccessContext, ...scopes: rea
 }
 
 /**
- * Lets in a JWT that grants the action in the repository that the URL names. Writing also needs the credential that the
- * JWT came from to be alive now.
+ * Lets in a JWT that grants the action in the repository that the URL names, while the credential that it came from lives:
+ * one that is revoked opens nothing from then on, whatever its JWTs say.
  */
 export function requireAccess(context: AccessContext, action: Action, { afterExpiry = false } = {}): Guard {
   return async (request, reply) => {
@@ -103,7 +103,7 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
         message: `the token does not allow ${action} in ${presentPath(path)}`,
       });
     }
-    if (action !== "pull") await requireLivingCredential(context, request, reply, token, path, action);
+    await requireLivingCredential(context, request, reply, token, challengeScope(path, action));
     if (registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);
     }
@@ -126,7 +126,8 @@ export function requireUploadAccess(context: AccessContext): Guard {
 /** Lets in any JWT of ours that is alive: that is what `docker login` asks. */
 export function requireLogin(context: AccessContext): Guard {
   return async (request, reply) => {
-    await verifyBearer(context, request, reply, undefined, { afterExpiry: false });
+    const token = await verifyBearer(context, request, reply, undefined, { afterExpiry: false });
+    await requireLivingCredential(context, request, reply, token, undefined);
   };
 }
 
@@ -181,14 +182,13 @@ async function requireLivingCredential(
   request: FastifyRequest,
   reply: FastifyReply,
   token: AccessToken,
-  path: RepositoryPath,
-  action: Action,
+  scope: string | undefined,
 ): Promise<void> {
   const { db, now } = context.backend;
   const credential = await findApiTokenById(db, token.apiTokenId);
   if (credential !== undefined && !isExpired(credential, now())) return;
   throw challenge(context, request, reply, {
-    scope: challengeScope(path, action),
+    scope,
     error: "invalid_token",
     message: "the credential that the token came from was revoked or has expired: log in again",
   });

@@ -6,6 +6,7 @@ import {
   insertAccount,
   insertApiToken,
   insertInstallation,
+  isInstalled,
 } from "../metadata/accounts.ts";
 import { type Database, type Queries, transact } from "../metadata/database.ts";
 import { TOKEN_SCOPES } from "../model/scope.ts";
@@ -20,7 +21,7 @@ export async function ensureOwner(
   { db, now }: { db: Database; now: () => number },
   { pinnedToken, handOver }: { pinnedToken: string | undefined; handOver: (token: string) => Promise<void> },
 ): Promise<string | undefined> {
-  const secret = pinnedToken ?? ((await isNew(db)) ? newApiTokenSecret() : undefined);
+  const secret = pinnedToken ?? ((await isInstalled(db)) ? undefined : newApiTokenSecret());
   if (secret === undefined) return undefined;
   if (pinnedToken === undefined) await handOver(secret);
   const stored = await transact(db, async (tx) => {
@@ -32,11 +33,6 @@ export async function ensureOwner(
     return true;
   });
   return stored && pinnedToken === undefined ? secret : undefined;
-}
-
-async function isNew(db: Queries): Promise<boolean> {
-  const row = await db.selectFrom("installation").select("id").executeTakeFirst();
-  return row === undefined;
 }
 
 async function putOwnerToken(tx: Queries, sha256: string, now: number): Promise<void> {

@@ -31,6 +31,12 @@ export async function insertInstallation(db: Queries, now: number): Promise<bool
   return row !== undefined;
 }
 
+/** Whether any process has set the installation up. */
+export async function isInstalled(db: Queries): Promise<boolean> {
+  const row = await db.selectFrom("installation").select("id").executeTakeFirst();
+  return row !== undefined;
+}
+
 /** A write that changes nothing that matters: whether the database can be written. */
 export async function probeInstallation(db: Queries, now: number): Promise<void> {
   await db.updateTable("installation").set({ probed_at: now }).where("id", "=", 1).execute();

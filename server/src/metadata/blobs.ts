@@ -48,7 +48,7 @@ export async function insertBlob(
 /** Asks for a look at whether these blobs are still linked anywhere, once this transaction is over. */
 export async function queueBlobReviews(db: Queries, blobIds: readonly number[], now: number): Promise<void> {
   const rows = blobIds.map((blobId) => ({ blob_id: blobId, queued_at: now }));
-  for (const batch of batches(rows)) await db.insertInto("blob_review").values(batch).execute();
+  for await (const batch of batches(rows)) await db.insertInto("blob_review").values(batch).execute();
 }
 
 /** Takes up to `limit` reviews that nobody else has taken. */
@@ -64,7 +64,8 @@ export async function takeBlobReviews(db: Queries, limit: number): Promise<{ id:
 }
 
 export async function deleteBlobReviews(db: Queries, ids: readonly number[]): Promise<void> {
-  for (const batch of batches(ids)) await db.deleteFrom("blob_review").where("id", "in", batch).execute();
+  for await (const batch of batches(ids))
+    await db.deleteFrom("blob_review").where("id", "in", batch).execute();
 }
 
 /** Locks those of these blobs that are there, against new links and against each other's removal. */
@@ -122,7 +123,7 @@ export async function insertTrash(db: Queries, trash: readonly NewTrash[]): Prom
     staged: staged === undefined ? null : JSON.stringify(staged),
     delete_after: deleteAfter,
   }));
-  for (const batch of batches(rows)) await db.insertInto("trash").values(batch).execute();
+  for await (const batch of batches(rows)) await db.insertInto("trash").values(batch).execute();
 }
 
 export interface Trash {
@@ -150,13 +151,13 @@ export async function listDueTrash(db: Queries, now: number, limit: number): Pro
 
 /** Has keys whose bytes could not be deleted wait. */
 export async function postponeTrash(db: Queries, ids: readonly number[], until: number): Promise<void> {
-  for (const batch of batches([...ids].sort((a, b) => a - b))) {
+  for await (const batch of batches([...ids].sort((a, b) => a - b))) {
     await db.updateTable("trash").set({ delete_after: until }).where("id", "in", batch).execute();
   }
 }
 
 export async function deleteTrash(db: Queries, ids: readonly number[]): Promise<void> {
-  for (const batch of batches([...ids].sort((a, b) => a - b))) {
+  for await (const batch of batches([...ids].sort((a, b) => a - b))) {
     await db.deleteFrom("trash").where("id", "in", batch).execute();
   }
 }
@@ -190,7 +191,7 @@ export async function unlinkRegistryBlobs(
   const ids = [...timesOf.keys()].sort((a, b) => a - b);
   let blobs = 0;
   let bytes = 0;
-  for (const batch of batches(ids)) {
+  for await (const batch of batches(ids)) {
     await db
       .selectFrom("registry_blob")
       .select("blob_id")

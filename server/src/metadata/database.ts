@@ -125,9 +125,16 @@ function tooNew(unknown: readonly string[]): DatabaseTooNewError {
   );
 }
 
-/** Splits a list that goes into one statement's parameters: both databases limit them to 32,766. */
-export function* batches<T>(items: readonly T[], size = 500): Generator<T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+/**
+ * Splits a list that goes into one statement's parameters: both databases limit them to 32,766. Between two pieces
+ * requests have their turn, so that a manifest of thousands of layers holds nobody up, though a transaction on SQLite then
+ * outlives its turn of the event loop: other writers wait for it, readers do not.
+ */
+export async function* batches<T>(items: readonly T[], size = 500): AsyncGenerator<T[]> {
+  for (let start = 0; start < items.length; start += size) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    yield items.slice(start, start + size);
+  }
 }
 
 const SQLITE_FULL = 13;

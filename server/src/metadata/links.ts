@@ -114,7 +114,7 @@ export async function putForeignLinks(
   registryId: number,
   digests: readonly Digest[],
 ): Promise<void> {
-  for (const batch of batches([...digests].sort())) {
+  for await (const batch of batches([...digests].sort())) {
     await db
       .insertInto("repository_blob")
       .values(
@@ -139,7 +139,7 @@ export async function lockLinks(
   digests: readonly Digest[],
 ): Promise<Map<Digest, { blobId: number | null }>> {
   const links = new Map<Digest, { blobId: number | null }>();
-  for (const batch of batches([...digests].sort())) {
+  for await (const batch of batches([...digests].sort())) {
     const rows = await db
       .selectFrom("repository_blob")
       .select(["digest", "blob_id as blobId"])
@@ -160,7 +160,7 @@ export async function listBlobSizes(
   digests: readonly Digest[],
 ): Promise<Map<Digest, number>> {
   const sizes = new Map<Digest, number>();
-  for (const batch of batches(digests)) {
+  for await (const batch of batches(digests)) {
     const rows = await db
       .selectFrom("repository_blob as link")
       .innerJoin("blob", "blob.id", "link.blob_id")
@@ -180,7 +180,7 @@ export async function countReferences(
   digests: readonly Digest[],
   change: { references: number; leasedUntil: number },
 ): Promise<void> {
-  for (const batch of batches(digests)) {
+  for await (const batch of batches(digests)) {
     await db
       .updateTable("repository_blob")
       .set((eb) => ({

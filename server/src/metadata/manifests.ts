@@ -169,7 +169,7 @@ async function insertBlobEdges(
     size_bytes: blob.sizeBytes,
     media_type: blob.mediaType,
   }));
-  for (const batch of batches(rows)) await db.insertInto("manifest_blob").values(batch).execute();
+  for await (const batch of batches(rows)) await db.insertInto("manifest_blob").values(batch).execute();
 }
 
 async function insertChildEdges(
@@ -184,7 +184,7 @@ async function insertChildEdges(
     digest: child.digest,
     position,
   }));
-  for (const batch of batches(rows)) await db.insertInto("manifest_child").values(batch).execute();
+  for await (const batch of batches(rows)) await db.insertInto("manifest_child").values(batch).execute();
 }
 
 /** Removes a manifest, its bytes and its edges. No tag points at it any more. */
@@ -199,7 +199,7 @@ export async function listManifestSizes(
   digests: readonly Digest[],
 ): Promise<Map<Digest, { sizeBytes: number; compressedSizeBytes: number }>> {
   const sizes = new Map<Digest, { sizeBytes: number; compressedSizeBytes: number }>();
-  for (const batch of batches(digests)) {
+  for await (const batch of batches(digests)) {
     const rows = await db
       .selectFrom("manifest")
       .select(["digest", "size_bytes as sizeBytes", "compressed_size_bytes as compressedSizeBytes"])
@@ -249,7 +249,7 @@ export async function countHeld(
       .updateTable("manifest")
       .set((eb) => ({ holder_count: eb("holder_count", "+", change) }))
       .where("repository_id", "=", repositoryId);
-  for (const batch of batches(holder.children)) await update().where("digest", "in", batch).execute();
+  for await (const batch of batches(holder.children)) await update().where("digest", "in", batch).execute();
   await update().where("subject", "=", holder.digest).execute();
 }
 

@@ -125,7 +125,7 @@ export async function listLinks(
   digests: readonly Digest[],
 ): Promise<CollectableLink[]> {
   const links: CollectableLink[] = [];
-  for (const batch of batches(digests)) {
+  for await (const batch of batches(digests)) {
     links.push(
       ...(await db
         .selectFrom("repository_blob as link")
@@ -146,7 +146,7 @@ export async function listLinkCounts(
   blobIds: readonly number[],
 ): Promise<Map<number, number>> {
   const counts = new Map<number, number>();
-  for (const batch of batches(blobIds)) {
+  for await (const batch of batches(blobIds)) {
     const rows = await db
       .selectFrom("registry_blob")
       .select(["blob_id as blobId", "link_count as linkCount"])
@@ -163,7 +163,7 @@ export async function listRepositoryNames(
   ids: readonly number[],
 ): Promise<Map<number, RepositoryName>> {
   const names = new Map<number, RepositoryName>();
-  for (const batch of batches(ids)) {
+  for await (const batch of batches(ids)) {
     const rows = await db.selectFrom("repository").select(["id", "name"]).where("id", "in", batch).execute();
     for (const { id, name } of rows) names.set(id, name);
   }

@@ -10,6 +10,7 @@ import type { Region } from "../model/region.ts";
  */
 export interface Schema {
   installation: InstallationRow;
+  data_folder: DataFolderRow;
   account: AccountRow;
   api_token: ApiTokenRow;
   subscription: SubscriptionRow;
@@ -38,6 +39,11 @@ export interface InstallationRow {
   id: number;
   created_at: number;
   probed_at: number;
+}
+
+export interface DataFolderRow {
+  id: number;
+  folder_id: string;
 }
 
 export interface AccountRow {

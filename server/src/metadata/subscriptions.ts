@@ -14,16 +14,28 @@ export async function findSubscription(db: Queries, accountId: number): Promise<
     .executeTakeFirst();
 }
 
-/** Subscribes the account, unless it is subscribed already. */
-export async function insertSubscription(
+/**
+ * Subscribes the account with its first registry: to the tier that this names, or, where it names none, to the one that
+ * the account was on before, or to the default.
+ */
+export async function putSubscription(
   db: Queries,
   accountId: number,
-  tierSlug: string,
+  { tierSlug, defaultTierSlug }: { tierSlug: string | undefined; defaultTierSlug: string },
   now: number,
 ): Promise<void> {
   await db
     .insertInto("subscription")
-    .values({ account_id: accountId, tier_slug: tierSlug, created_at: now, updated_at: now })
-    .onConflict((conflict) => conflict.doNothing())
+    .values({
+      account_id: accountId,
+      tier_slug: tierSlug ?? defaultTierSlug,
+      created_at: now,
+      updated_at: now,
+    })
+    .onConflict((conflict) =>
+      tierSlug === undefined
+        ? conflict.doNothing()
+        : conflict.column("account_id").doUpdateSet({ tier_slug: tierSlug, updated_at: now }),
+    )
     .execute();
 }

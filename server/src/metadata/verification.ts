@@ -217,7 +217,7 @@ export async function isStoredBlob(db: Queries, id: number): Promise<boolean> {
 /** Those of these keys that no row names. */
 export async function listUnnamedKeys(db: Queries, keys: readonly StorageKey[]): Promise<StorageKey[]> {
   const named = new Set<string>();
-  for (const batch of batches(keys)) {
+  for await (const batch of batches(keys)) {
     for (const table of ["upload_session", "blob", "trash"] as const) {
       const rows = await db
         .selectFrom(table)

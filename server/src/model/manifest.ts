@@ -48,6 +48,7 @@ export function parseManifest(
       "a document with both `manifests` and `layers` or `config` is neither an index nor an image",
     );
   }
+  requireKnownShape(document, mediaType);
   const blobs = isImageManifest(mediaType) ? parseBlobs(document) : [];
   const children = isIndex(mediaType) ? parseList(document, "manifests") : [];
   return {
@@ -93,6 +94,17 @@ function agreedMediaType(document: Record<string, unknown>, contentType: string 
     throw invalid("Docker's schema 1 manifests are not supported: push schema 2 or OCI");
   }
   return mediaType;
+}
+
+/** A document in the shape of an image or an index is one: under another media type its content would go unread. */
+function requireKnownShape(document: Record<string, unknown>, mediaType: string): void {
+  if (isImageManifest(mediaType) || isIndex(mediaType)) {
+    if (document.schemaVersion === 2) return;
+    throw invalid("schemaVersion is not 2");
+  }
+  const field = ["layers", "config", "manifests"].find((name) => name in document);
+  if (field === undefined) return;
+  throw invalid(`a document with ${field} is an image or an index, but the push calls it ${mediaType}`);
 }
 
 function parseBlobs(document: Record<string, unknown>): Descriptor[] {

@@ -10,7 +10,14 @@ import { parseContentRange } from "../model/range.ts";
 import { parseUploadId } from "../model/upload-id.ts";
 import type { Backend } from "../registry/backend.ts";
 import { mountBlob, type Place } from "../registry/blobs.ts";
-import { appendToUpload, cancelUpload, commitUpload, getUpload, startUpload } from "../registry/uploads.ts";
+import {
+  appendToUpload,
+  cancelUpload,
+  commitUpload,
+  getUpload,
+  startUpload,
+  uploadAtOnce,
+} from "../registry/uploads.ts";
 
 interface StartRequest {
   Params: { name: string };
@@ -41,8 +48,8 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
       if (mounted !== undefined) return answerCommitted(reply, access, mounted);
       if (wholeDigest !== undefined) {
         const digest = parseQueryDigest(wholeDigest);
-        const session = await startUpload(backend, access, access);
-        await commitUpload(backend, await appendBody(backend, request, session, digest), digest);
+        const startsAt = parseStart(request);
+        await uploadAtOnce(backend, access, access, request.body as Readable | undefined, startsAt, digest);
         return answerCommitted(reply, access, digest);
       }
       const session = await startUpload(backend, access, access);
@@ -140,7 +147,10 @@ function parseStart(request: FastifyRequest): number | undefined {
     );
   }
   const length = request.headers["content-length"];
-  if (length !== undefined && Number(length) !== range.end - range.start + 1) {
+  if (length === undefined) {
+    throw new RegistryError("SIZE_INVALID", "a chunk with a Content-Range says its Content-Length too");
+  }
+  if (Number(length) !== range.end - range.start + 1) {
     throw new RegistryError("SIZE_INVALID", `the Content-Range ${header} is not ${length} bytes long`);
   }
   return range.start;

@@ -20,7 +20,6 @@ const ENDPOINTS = [
   /^(.+)(\/blobs\/uploads\/[^/]+)$/,
   /^(.+)(\/blobs\/[^/]+)$/,
   /^(.+)(\/manifests\/[^/]+)$/,
-  /^(.+)(\/referrers\/[^/]+)$/,
   /^(.+)(\/tags\/list)$/,
 ];
 
@@ -49,7 +48,8 @@ function routablePath(path: string): string {
     const match = endpoint.exec(path.slice(PREFIX.length));
     if (match === null) continue;
     const [, name = "", suffix = ""] = match;
-    return `${PREFIX}${encodeURIComponent(name)}${suffix}`;
+    // An upload begins with or without a slash at the end.
+    return PREFIX + encodeURIComponent(name) + (suffix === "/blobs/uploads" ? `${suffix}/` : suffix);
   }
   return path.includes("%") ? encodeAfter(PREFIX, path) : path;
 }

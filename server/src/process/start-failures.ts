@@ -1,6 +1,7 @@
 /** Failures of a start that have a known cause outside the program, in words for the person who can mend it. */
 import type { Config } from "../config.ts";
 import { DatabaseTooNewError } from "../metadata/database.ts";
+import { WrongDataFolderError } from "../registry/backend.ts";
 import { StartError } from "./start-error.ts";
 
 const DISK_FULL = "the disk is full. Free some space, then start again.";
@@ -13,6 +14,8 @@ const FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
   14: UNOPENED, // SQLITE_CANTOPEN
   11: "its database is damaged. Restore a backup.", // SQLITE_CORRUPT
   26: "its database is not one, or damaged. Restore a backup.", // SQLITE_NOTADB
+  EEXIST: "a file is in the place of its folder of blobs. Move it away.",
+  ENOTDIR: "a file is in the place of its folder of blobs. Move it away.",
   EACCES: UNOPENED,
   EPERM: UNOPENED,
   ENOSPC: DISK_FULL,
@@ -39,7 +42,8 @@ const POSTGRES_PROBLEMS: Readonly<Record<string, string>> = {
 
 /** The same failure as a {@link StartError} if its cause is known, else as it is. */
 export function explainBackendFailure(error: unknown, config: Config): unknown {
-  if (error instanceof DatabaseTooNewError) return new StartError(error.message, { cause: error });
+  if (error instanceof DatabaseTooNewError || error instanceof WrongDataFolderError)
+    return new StartError(error.message, { cause: error });
   if (!(error instanceof Error)) return error;
   if (config.dbUrl !== undefined) {
     const problem = POSTGRES_PROBLEMS[codeOf(error)];

@@ -2,14 +2,17 @@
  * The house: the rules that both planes share, on rows and bytes. What may be pushed, mounted or deleted, and what it
  * then means, is decided here, whichever door it came in by. Nothing here knows HTTP.
  */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Database, type Engine, requireMigrated } from "../metadata/database.ts";
+import { findDataFolder, insertDataFolder } from "../metadata/data-folder.ts";
+import { Database, type Engine, requireMigrated, transact } from "../metadata/database.ts";
 import { openPostgres } from "../metadata/postgres.ts";
 import { openSqlite, openSqliteForReading } from "../metadata/sqlite.ts";
 import type { Writes } from "../model/garbage-collection.ts";
 import { REGIONS, type Region } from "../model/region.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
+import { createFolderId, findFolderId } from "../storage/folder-id.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -40,14 +43,48 @@ export interface BackendOptions {
   garbageCollectionWrites?: Writes;
 }
 
+/** A database whose blobs lie in another folder. */
+export class WrongDataFolderError extends Error {
+  override readonly name = "WrongDataFolderError";
+}
+
+/** Below the data folder; in it a folder for each region. */
+const BLOBS = "blobs";
+
 /**
  * Opens the database, brought up to this version, and a store for each region.
- * @throws {DatabaseTooNewError}
+ * @throws {DatabaseTooNewError, WrongDataFolderError}
  */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { dataDir, dbUrl } = options;
-  const engine = dbUrl === undefined ? await openSqlite(databaseIn(dataDir)) : await openPostgres(dbUrl);
-  return backendOn(engine, options);
+  await mkdir(join(dataDir, BLOBS), { recursive: true });
+  if (dbUrl === undefined) return backendOn(await openSqlite(databaseIn(dataDir)), options);
+  const backend = backendOn(await openPostgres(dbUrl), options);
+  try {
+    await bindDataFolder(backend.db, dataDir);
+    return backend;
+  } catch (error) {
+    await backend[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that a database that lies elsewhere has its blobs in this folder: with another one's rows, every blob would
+ * be missing. The first folder that is used with a database is bound to it.
+ * @throws {WrongDataFolderError}
+ */
+async function bindDataFolder(db: Database, dataDir: string): Promise<void> {
+  const found = await findFolderId(dataDir);
+  const bound = await findDataFolder(db);
+  if (bound === undefined) {
+    const id = found ?? (await createFolderId(dataDir));
+    await transact(db, (tx) => insertDataFolder(tx, id));
+    if ((await findDataFolder(db)) === id) return;
+  } else if (bound === found) return;
+  throw new WrongDataFolderError(
+    `the database keeps its blobs in another data folder than ${dataDir}: start with that one, or give this one a database of its own`,
+  );
 }
 
 /**
@@ -72,7 +109,7 @@ function databaseIn(dataDir: string): string {
 function backendOn(engine: Engine, options: BackendOptions): Backend {
   const { dataDir } = options;
   const stores = new Map<Region, BlobStore>(
-    REGIONS.map((region) => [region, new FilesystemBlobStore(join(dataDir, "blobs", region))]),
+    REGIONS.map((region) => [region, new FilesystemBlobStore(join(dataDir, BLOBS, region))]),
   );
   return createBackend({ ...options, db: new Database(engine), stores });
 }

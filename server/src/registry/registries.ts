@@ -9,7 +9,7 @@ import {
   listRegistries,
   type Registry,
 } from "../metadata/registries.ts";
-import { insertSubscription } from "../metadata/subscriptions.ts";
+import { putSubscription } from "../metadata/subscriptions.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import type { RegistryName } from "../model/name.ts";
@@ -42,7 +42,7 @@ export async function createFirstRegistry(
     if ((await listRegistries(tx, accountId)).length > 0) {
       throw new RegistryError("ACCOUNT_HAS_REGISTRY", "user already has a registry");
     }
-    await insertSubscription(tx, accountId, tierSlug, now());
+    await putSubscription(tx, accountId, { tierSlug, defaultTierSlug: DEFAULT_TIER_SLUG }, now());
     return createRegistry(tx, accountId, wanted.name, region, now());
   });
 }
@@ -124,8 +124,8 @@ function parseRegion(text: string | undefined): Region {
   return text;
 }
 
-function parseTierSlug(text: string | undefined): string {
-  if (text === undefined || text === "") return DEFAULT_TIER_SLUG;
+function parseTierSlug(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
   if (findTier(text) === undefined) {
     const slugs = TIERS.map((tier) => tier.slug).join(", ");
     throw new RegistryError(

@@ -22,7 +22,10 @@ import { commitBlob, getRepository, type Place } from "./blobs.ts";
 
 /** A session without bytes for so long is given up, with what it has staged. */
 const SESSION_LIFE_MS = 24 * 60 * 60 * 1000;
-/** No store call lasts so long: after this, nothing can land under a key that was given up. */
+/**
+ * Longer than what was sent to the store before a session ended takes to land: an append goes on in pieces, and asks
+ * for its session after each few.
+ */
 export const STORE_CALL_LIMIT_MS = 60 * 1000;
 
 /** Who uploads: the credential, and the write JWT that it got. A session goes on for the credential alone. */
@@ -108,6 +111,33 @@ export async function commitUpload(backend: Backend, session: UploadSession, dig
 }
 
 /**
+ * Begins, fills and ends an upload in one. Where that fails, what was staged goes at once: nobody was told of the session.
+ * @throws {RegistryError} DIGEST_INVALID, UPLOAD_RANGE_INVALID, STORAGE_FULL
+ */
+export async function uploadAtOnce(
+  backend: Backend,
+  place: Place,
+  uploader: Uploader,
+  source: Readable | undefined,
+  startsAt: number | undefined,
+  digest: Digest,
+): Promise<void> {
+  const session = await startUpload(backend, place, uploader);
+  try {
+    const algorithm = digestAlgorithm(digest);
+    const filled =
+      source === undefined
+        ? session
+        : await appendToUpload(backend, session, source, { startsAt, algorithm });
+    await commitUpload(backend, filled, digest);
+  } catch (error) {
+    // Where this fails as well (a full disk holds the rows too), the session expires.
+    await discardSession(backend, session.id, 0).catch(() => {});
+    throw error;
+  }
+}
+
+/**
  * Does `work` while no other request writes to the session, which stands where the caller saw it. Another one's bytes
  * would otherwise be written over, or land in a file that is a blob's by then.
  */
@@ -172,7 +202,7 @@ async function commit(backend: Backend, session: UploadSession, digest: Digest):
   const { db, now, hashes } = backend;
   const actual = await digestOfStaged(backend, session, digestAlgorithm(digest));
   if (actual !== digest) {
-    await cancelUpload(backend, session);
+    await discardSession(backend, session.id, 0);
     throw new RegistryError(
       "DIGEST_INVALID",
       `the ${session.staged.length} bytes that were uploaded have the digest ${actual}: the upload was dropped, begin it again`,
@@ -214,14 +244,21 @@ async function commit(backend: Backend, session: UploadSession, digest: Digest):
  * @throws {RegistryError} BLOB_UPLOAD_UNKNOWN
  */
 export async function cancelUpload(backend: Backend, session: UploadSession): Promise<void> {
-  const { db, now, hashes } = backend;
-  await transact(db, async (tx) => {
-    const locked = await lockUploadSession(tx, session.id);
-    if (locked === undefined) throw unknownUpload();
-    await deleteUploadSession(tx, session.id);
-    await discard(tx, locked, now() + STORE_CALL_LIMIT_MS);
+  // Another request may be appending to it.
+  if (!(await discardSession(backend, session.id, STORE_CALL_LIMIT_MS))) throw unknownUpload();
+}
+
+/** Removes a session, and has its bytes deleted after `delayMs`. Returns whether it was there. */
+async function discardSession({ db, now, hashes }: Backend, id: UploadId, delayMs: number): Promise<boolean> {
+  const removed = await transact(db, async (tx) => {
+    const session = await lockUploadSession(tx, id);
+    if (session === undefined) return false;
+    await deleteUploadSession(tx, id);
+    await discard(tx, session, now() + delayMs);
+    return true;
   });
-  hashes.forget(session.id);
+  hashes.forget(id);
+  return removed;
 }
 
 /** The digest of all bytes of the session: as they passed, or read once more where they passed elsewhere. */

@@ -1,7 +1,6 @@
 /** HTTP as bytes on a socket: what no client library would send. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { buffer } from "node:stream/consumers";
 
 export interface RawAnswer {
   status: number;
@@ -16,20 +15,40 @@ export function openSocket(port: number): Socket {
   return socket;
 }
 
-/** Sends bytes as they are, and returns what is answered until the server closes the connection. */
+/** Sends bytes as they are, and returns the first answer to them, whole. */
 export async function sendRaw(port: number, bytes: string | Buffer): Promise<RawAnswer> {
   const socket = openSocket(port);
-  socket.write(bytes);
-  const text = (await buffer(socket)).toString();
-  const end = text.indexOf("\r\n\r\n");
-  const head = text.slice(0, end);
-  return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]), head, body: text.slice(end + 4) };
+  try {
+    socket.write(bytes);
+    const received: Buffer[] = [];
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      received.push(chunk);
+      const answer = wholeAnswer(Buffer.concat(received).toString());
+      if (answer !== undefined) return answer;
+    }
+    throw new Error(`the connection ended without an answer: ${Buffer.concat(received)}`);
+  } finally {
+    socket.destroy();
+  }
 }
 
-/** Sends part of a request and goes away. */
-export async function sendAndLeave(port: number, bytes: string | Buffer): Promise<void> {
+function wholeAnswer(text: string): RawAnswer | undefined {
+  const [head = "", ...rest] = text.split("\r\n\r\n");
+  const body = rest.join("\r\n\r\n");
+  const length = /^content-length: (\d+)$/im.exec(head)?.[1] ?? 0;
+  if (rest.length === 0 || Buffer.byteLength(body) < Number(length)) return undefined;
+  return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]), head, body };
+}
+
+/** Sends part of a request, and goes away once it has arrived. */
+export async function sendAndLeave(
+  port: number,
+  bytes: Buffer,
+  hasArrived: () => Promise<void>,
+): Promise<void> {
   const socket = openSocket(port);
-  await new Promise<void>((resolve) => socket.write(bytes, () => resolve()));
+  socket.write(bytes);
+  await hasArrived();
   socket.destroy();
   await once(socket, "close");
 }

@@ -14,6 +14,12 @@ export function initial(t: ColumnTypes): string[] {
       probed_at ${t.int} NOT NULL
     ) ${t.options}`,
 
+    // One row: the data folder that the blobs lie in, where the database is not in it itself.
+    `CREATE TABLE data_folder (
+      id ${t.int} PRIMARY KEY CHECK (id = 1),
+      folder_id ${t.text} NOT NULL
+    ) ${t.options}`,
+
     // A team.
     `CREATE TABLE account (
       id ${t.id},
