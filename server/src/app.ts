@@ -84,7 +84,8 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   });
   app.addHook("onSend", async (request, reply) => {
     const closes = !reply.raw.shouldKeepAlive || reply.getHeader("connection") === "close";
-    if (closes && !request.raw.complete) closeAfterBody(request, reply);
+    // A request that came over no socket does not know whether it is complete.
+    if (closes && request.raw.complete === false) closeAfterBody(request, reply);
   });
   app.addHook("onResponse", async (request, reply) =>
     logResponse(request, reply.statusCode, reply.elapsedTime),

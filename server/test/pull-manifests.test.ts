@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OCI_MANIFEST } from "./support/documents.ts";
 import { anImage, anIndex } from "./support/images.ts";
-import {
-  type Answer,
-  aBlob,
-  codeOf,
-  describeOnBothDatabases,
-  mustBe,
-  startRegistry,
-  type TestRegistry,
-} from "./support/registry.ts";
+import { type Answer, aBlob, codeOf, mustBe, startRegistry, type TestRegistry } from "./support/registry.ts";
 
-describeOnBothDatabases("a manifest that is pulled", (database) => {
+describe("a manifest that is pulled", () => {
   const image = anImage();
   const index = anIndex([image]);
   let registry: TestRegistry;
   let token: string;
   beforeAll(async () => {
-    registry = await startRegistry({ database });
+    registry = await startRegistry();
     await registry.createRegistry("acme");
     await registry.push("acme/app", index, "all");
     mustBe(201, await registry.pushManifest("acme/app", image.manifest, "v1"));
