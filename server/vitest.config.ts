@@ -5,8 +5,8 @@ import { ClosingLine } from "./test/support/closing-line.ts";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Needs programs from outside npm, or root: vitest.clients.config.ts runs these.
-    exclude: ["test/clients/**"],
+    // What needs programs from outside npm, or root, or minutes: vitest.clients.config.ts and vitest.long.config.ts run these.
+    exclude: ["test/clients/**", "test/long/**"],
     globalSetup: ["test/support/postgres.ts"],
     reporters: ["default", new ClosingLine()],
     pool: "forks",

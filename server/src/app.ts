@@ -16,7 +16,6 @@ import { metricsRoutes } from "./api/metrics.ts";
 import { managementContext, PREFIXES } from "./api/plane.ts";
 import type { AccessContext } from "./auth/access.ts";
 import { JwtSigner } from "./auth/jwts.ts";
-import { startBackgroundWork } from "./gc/background.ts";
 import { RegistryError } from "./model/errors.ts";
 import { answerError as answerDataPlaneError } from "./oci/errors.ts";
 import { dataPlane } from "./oci/plane.ts";
@@ -105,10 +104,6 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
       { prefix },
     );
   }
-  const work = startBackgroundWork(backend, (error) => {
-    app.log.error({ err: error }, "background work failed: it is tried again");
-  });
-  app.addHook("onClose", () => work[Symbol.asyncDispose]());
   return app;
 }
 

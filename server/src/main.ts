@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { type App, buildApp } from "./app.ts";
 import { ensureOwner } from "./auth/owner.ts";
 import { type Config, findQuestion, helpText, parseConfig } from "./config.ts";
+import { startBackgroundWork } from "./gc/background.ts";
 import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./process/banner.ts";
 import { watchConnections } from "./process/connections.ts";
 import { type DataFolder, putPrivateFile, takeDataFolder } from "./process/data-folder.ts";
@@ -55,6 +56,9 @@ async function serve(config: Config): Promise<void> {
     isLocal: (request) => local.has(request),
   });
   endOnBugs(app);
+  await using _work = startBackgroundWork(backend, (error) => {
+    app.log.error({ err: error }, "background work failed: it is tried again");
+  });
   const connections = watchConnections(app.server);
   await app.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
     throw explainListenFailure(error, config);

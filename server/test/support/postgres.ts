@@ -47,9 +47,23 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 }
 
 /** An empty database that nobody else uses, dropped when disposed of. */
-export async function freshDatabase(): Promise<{ url: string; [Symbol.asyncDispose](): Promise<void> }> {
+export function freshDatabase(): Promise<TestDatabase> {
+  return createDatabase("");
+}
+
+/** A copy of a database that nobody is connected to, dropped when disposed of. */
+export function copyOfDatabase(url: string): Promise<TestDatabase> {
+  return createDatabase(` TEMPLATE ${new URL(url).pathname.slice(1)}`);
+}
+
+interface TestDatabase {
+  url: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+async function createDatabase(clause: string): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  await execute(`CREATE DATABASE ${name}`);
+  await execute(`CREATE DATABASE ${name}${clause}`);
   const url = new URL(inject("postgresUrl"));
   url.pathname = name;
   return {

@@ -11,6 +11,7 @@ import { describe } from "vitest";
 import { buildApp } from "../../src/app.ts";
 import { ensureOwner } from "../../src/auth/owner.ts";
 import { newApiTokenSecret, sha256Of } from "../../src/auth/tokens.ts";
+import { startBackgroundWork } from "../../src/gc/background.ts";
 import {
   getFirstAccountId,
   insertAccount,
@@ -64,6 +65,12 @@ export interface TestRegistryOptions {
   dbUrl?: string;
   /** Bytes, and rows where they are SQLite's, in this folder as the process has them. It stays when the server stops. */
   dataDir?: string;
+  /** Whether what goes on by itself does so. It does, unless a test does it step by step. */
+  background?: boolean;
+  /** SQLite's rows in this file, which stays. */
+  databaseFile?: string;
+  /** Wraps the database, before anything is done with it. */
+  watchEngine?: (engine: Engine) => Engine;
 }
 
 /** A server with an owner and no registry. Dispose of it when the test is over. */
@@ -86,17 +93,28 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     readiness: { stopping: false },
   });
   resources.defer(() => app.close());
+  if (options.background ?? true) resources.use(startBackgroundWork(backend, () => {}));
   return new TestRegistry(app, backend, clock, resources);
 }
 
 async function openCellars(
-  { database = "SQLite", openStore = () => new MemoryBlobStore(), dbUrl, dataDir }: TestRegistryOptions,
+  {
+    database = "SQLite",
+    openStore = () => new MemoryBlobStore(),
+    dbUrl,
+    dataDir,
+    databaseFile,
+    watchEngine = (engine) => engine,
+  }: TestRegistryOptions,
   lives: Pick<BackendOptions, "leaseSeconds" | "writeTokenLifeSeconds">,
   resources: AsyncDisposableStack,
 ): Promise<Pick<Backend, "db" | "stores">> {
   const url = dbUrl ?? (database === "PostgreSQL" ? resources.use(await freshDatabase()).url : undefined);
   if (dataDir !== undefined) return openBackend({ dataDir, dbUrl: url, ...lives });
-  const db = new Database(await (url === undefined ? openTemporarySqlite(resources) : openPostgres(url)));
+  const openSqliteFile = () =>
+    databaseFile === undefined ? openTemporarySqlite(resources) : openSqlite(databaseFile);
+  const engine = await (url === undefined ? openSqliteFile() : openPostgres(url));
+  const db = new Database(watchEngine(engine));
   return { db, stores: new Map(REGIONS.map((region) => [region, openStore(region)])) };
 }
 
