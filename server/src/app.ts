@@ -73,7 +73,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
 
   const context: AccessContext & { backend: Backend } = {
     backend,
-    jwts: await JwtSigner.open(backend.db, backend.now()),
+    jwts: await JwtSigner.open(backend),
     isLocal: (request) => isLocal(request.raw),
     originOf: (request) => publicUrl?.origin ?? originAskedFor(request),
   };

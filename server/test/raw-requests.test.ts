@@ -393,6 +393,7 @@ describeOnBothDatabases("a request as raw bytes", (database) => {
       ["whose range is none", "PATCH", "", ["Content-Length: 1000", "Content-Range: 0-1"], 400],
       ["that starts elsewhere", "PATCH", "", ["Content-Length: 1000", "Content-Range: 5-1004"], 416],
       ["for a digest that is none", "PUT", "?digest=x", ["Content-Length: 1000"], 400],
+      ["for a password that is none", "POST", "/v2/registry/auth", [`Content-Length: ${MIB}`], 413],
     ])(
       "is not asked for where a request %s is refused: %s %s",
       async (what, method, path, headers, status) => {

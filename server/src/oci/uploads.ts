@@ -1,6 +1,13 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type AccessContext, accessOf, requireAccess, requireUploadAccess } from "../auth/access.ts";
+import {
+  type AccessContext,
+  accessOf,
+  requireAccess,
+  requireUploadAccess,
+  uploaderOf,
+} from "../auth/access.ts";
+import { allowedActions } from "../auth/scopes.ts";
 import { findRegistryByName } from "../metadata/registries.ts";
 import type { UploadSession } from "../metadata/upload-sessions.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../model/digest.ts";
@@ -49,10 +56,11 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
       if (wholeDigest !== undefined) {
         const digest = parseQueryDigest(wholeDigest);
         const startsAt = parseStart(request);
-        await uploadAtOnce(backend, access, access, request.body as Readable | undefined, startsAt, digest);
+        const body = request.body as Readable | undefined;
+        await uploadAtOnce(backend, access, uploaderOf(request), body, startsAt, digest);
         return answerCommitted(reply, access, digest);
       }
-      const session = await startUpload(backend, access, access);
+      const session = await startUpload(backend, access, uploaderOf(request));
 
       setSessionHeaders(reply, access, session);
       return reply.code(202).send();
@@ -65,7 +73,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     { onRequest: requireUploadAccess(context) },
     async (request, reply) => {
       const access = accessOf(request);
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       // A refused chunk is answered with where the session stands.
       setSessionHeaders(reply, access, session);
@@ -83,7 +91,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     async (request, reply) => {
       const access = accessOf(request);
       const digest = parseQueryDigest(request.query.digest);
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       setSessionHeaders(reply, access, session);
       await commitUpload(backend, await appendBody(backend, request, session, digest), digest);
@@ -99,7 +107,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     async (request, reply) => {
       const access = accessOf(request);
 
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       setSessionHeaders(reply, access, session);
       return reply.code(204).send();
@@ -112,7 +120,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     { onRequest: requireUploadAccess(context) },
     async (request, reply) => {
       const access = accessOf(request);
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       await cancelUpload(backend, session);
 
@@ -184,18 +192,21 @@ function findDigest(value: unknown): Digest | undefined {
   }
 }
 
-/** The repository to mount from, where the token may pull there. */
+/** The repository to mount from, where the token pulls from there and its credential still may. */
 async function findMountSource(
   { db }: Backend,
   request: FastifyRequest,
   from: unknown,
 ): Promise<Place | undefined> {
   if (typeof from !== "string") return undefined;
-  const entry = accessOf(request).token.access.find(({ name }) => name === from);
+  const { credential, token } = accessOf(request);
+  const entry = token?.access.find(({ name }) => name === from);
   if (entry === undefined || !entry.actions.includes("pull")) return undefined;
   const path = parseRepositoryPath(from);
   const registry = await findRegistryByName(db, path.registry);
-  return registry?.id === entry.registryId ? { registry, repository: path.repository } : undefined;
+  if (registry?.id !== entry.registryId) return undefined;
+  const source = { registry, repository: path.repository };
+  return (await allowedActions(db, credential, source, ["pull"])).length > 0 ? source : undefined;
 }
 
 function setSessionHeaders(reply: FastifyReply, place: Place, { id, staged }: UploadSession): void {

@@ -19,6 +19,7 @@ import {
 } from "../../src/metadata/accounts.ts";
 import { Database, type Engine, transact } from "../../src/metadata/database.ts";
 import { openPostgres } from "../../src/metadata/postgres.ts";
+import { insertRegistry } from "../../src/metadata/registries.ts";
 import { openSqlite } from "../../src/metadata/sqlite.ts";
 import { parseRegistryName } from "../../src/model/name.ts";
 import { REGIONS, type Region } from "../../src/model/region.ts";
@@ -166,6 +167,16 @@ export class TestRegistry implements AsyncDisposable {
       body: { name, subscription_tier_slug: "professional", ...(region === undefined ? {} : { region }) },
     });
     if (answer.status !== 201) throw new Error(`registry ${name} was not created: ${answer.body}`);
+  }
+
+  /** One more registry of the owner's account. */
+  async addRegistry(name: string): Promise<void> {
+    const { db, now } = this.backend;
+    await transact(db, async (tx) => {
+      const accountId = await getFirstAccountId(tx);
+      const registry = { uuid: randomUUID(), accountId, name: parseRegistryName(name), region: REGIONS[0] };
+      await insertRegistry(tx, { ...registry, now: now() });
+    });
   }
 
   /** A credential for the owner's registry, as docker would have it in its config.json. */
