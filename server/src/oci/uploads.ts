@@ -18,6 +18,7 @@ import { parseUploadId } from "../model/upload-id.ts";
 import type { Backend } from "../registry/backend.ts";
 import { mountBlob, type Place } from "../registry/blobs.ts";
 import {
+  type Arriving,
   appendToUpload,
   cancelUpload,
   commitUpload,
@@ -55,9 +56,8 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
       if (mounted !== undefined) return answerCommitted(reply, access, mounted);
       if (wholeDigest !== undefined) {
         const digest = parseQueryDigest(wholeDigest);
-        const startsAt = parseStart(request);
         const body = request.body as Readable | undefined;
-        await uploadAtOnce(backend, access, uploaderOf(request), body, startsAt, digest);
+        await uploadAtOnce(backend, access, uploaderOf(request), body, parseArriving(request), digest);
         return answerCommitted(reply, access, digest);
       }
       const session = await startUpload(backend, access, uploaderOf(request));
@@ -136,17 +136,19 @@ async function appendBody(
   session: UploadSession,
   digest?: Digest,
 ): Promise<UploadSession> {
-  const startsAt = parseStart(request);
+  const arriving = parseArriving(request);
   const body = request.body as Readable | undefined;
   if (body === undefined) return session;
   const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
-  return appendToUpload(backend, session, body, { startsAt, algorithm });
+  const { accountId } = accessOf(request).registry;
+  return appendToUpload(backend, session, body, accountId, { ...arriving, algorithm });
 }
 
-/** Where a chunk says that it starts (distribution-spec, "Pushing a blob in chunks"). */
-function parseStart(request: FastifyRequest): number | undefined {
-  const header = request.headers["content-range"];
-  if (header === undefined) return undefined;
+/** How much a request brings, and where a chunk says that it starts (distribution-spec, "Pushing a blob in chunks"). */
+function parseArriving(request: FastifyRequest): Arriving {
+  const { "content-range": header, "content-length": announced } = request.headers;
+  const length = announced === undefined ? undefined : Number(announced);
+  if (header === undefined) return { startsAt: undefined, length };
   const range = parseContentRange(header);
   if (range === undefined) {
     throw new RegistryError(
@@ -154,14 +156,13 @@ function parseStart(request: FastifyRequest): number | undefined {
       "a chunk's Content-Range is <first byte>-<last byte>, without a unit, for example 0-1023",
     );
   }
-  const length = request.headers["content-length"];
   if (length === undefined) {
     throw new RegistryError("SIZE_INVALID", "a chunk with a Content-Range says its Content-Length too");
   }
-  if (Number(length) !== range.end - range.start + 1) {
-    throw new RegistryError("SIZE_INVALID", `the Content-Range ${header} is not ${length} bytes long`);
+  if (length !== range.end - range.start + 1) {
+    throw new RegistryError("SIZE_INVALID", `the Content-Range ${header} is not ${announced} bytes long`);
   }
-  return range.start;
+  return { startsAt: range.start, length };
 }
 
 function parseQueryDigest(value: unknown): Digest {

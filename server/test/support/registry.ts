@@ -26,6 +26,7 @@ import { REGIONS, type Region } from "../../src/model/region.ts";
 import { TOKEN_SCOPES, type TokenScope } from "../../src/model/scope.ts";
 import { type Backend, type BackendOptions, createBackend, openBackend } from "../../src/registry/backend.ts";
 import { createFirstRegistry } from "../../src/registry/registries.ts";
+import type { UnderWay } from "../../src/registry/uploads-under-way.ts";
 import type { BlobStore } from "../../src/storage/blob-store.ts";
 import { MemoryBlobStore } from "../../src/storage/memory.ts";
 import type { Content, Image, Index } from "./images.ts";
@@ -59,6 +60,7 @@ export interface TestRegistryOptions {
   publicUrl?: URL;
   trustedProxies?: string[];
   openMetrics?: boolean;
+  uploadLimits?: UnderWay;
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -76,7 +78,14 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const backend = createBackend({ db, stores, ...lives, now: () => db.now() + clock.skipped });
+  const { uploadLimits } = options;
+  const backend = createBackend({
+    db,
+    stores,
+    ...lives,
+    ...(uploadLimits === undefined ? {} : { uploadLimits }),
+    now: () => db.now() + clock.skipped,
+  });
   resources.use(backend);
   await ensureOwner(backend, { pinnedToken: OWNER_TOKEN, handOver: async () => {} });
   const app = await buildApp(backend, {
