@@ -1,6 +1,6 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
 import {
   type FastifyError,
@@ -72,7 +72,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
 
   const context: AccessContext & { backend: Backend } = {
     backend,
-    jwts: await JwtSigner.open(backend.db, backend.now()),
+    jwts: await JwtSigner.open(backend),
     isLocal: (request) => isLocal(request.raw),
     originOf: (request) => publicUrl?.origin ?? originAskedFor(request),
   };
@@ -85,6 +85,10 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     const closes = !reply.raw.shouldKeepAlive || reply.getHeader("connection") === "close";
     // A request that came over no socket does not know whether it is complete.
     if (closes && request.raw.complete === false) closeAfterBody(request, reply);
+  });
+  app.server.on("checkContinue", (request, response) => {
+    continueWhenRead(request, response);
+    app.routing(request, response);
   });
   app.addHook("onResponse", async (request, reply) =>
     logResponse(request, reply.statusCode, reply.elapsedTime),
@@ -114,10 +118,10 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
 function originAskedFor({ protocol, host }: FastifyRequest): string {
   const origin = `${protocol}://${host}`;
   // It goes into headers and links: what could end a quoted string or begin a path is no host.
-  if (/^[\w.:[\]-]+$/.test(host) && URL.canParse(origin)) return origin;
+  if (/^https?:\/\/[\w.:[\]-]+$/.test(origin) && URL.canParse(origin)) return origin;
   throw new RegistryError(
     "REQUEST_INVALID",
-    "the Host header names no host: send the one that you connect to",
+    "the Host header, or what a proxy forwards of it, names no host: send the one that you connect to",
   );
 }
 
@@ -138,6 +142,18 @@ function closeAfterBody({ raw }: FastifyRequest, reply: FastifyReply): void {
   reply.removeHeader("connection");
   reply.raw.shouldKeepAlive = true;
   void Promise.allSettled([finished(raw), finished(reply.raw)]).then(() => raw.socket.end());
+}
+
+/**
+ * A client that waits before it sends a body (Expect: 100-continue) is told to go on when the body is first read: what
+ * is refused by the request's head alone is refused before that.
+ */
+function continueWhenRead(request: IncomingMessage, response: ServerResponse): void {
+  request.on("newListener", function onListener(event) {
+    if (event !== "data" && event !== "readable") return;
+    request.off("newListener", onListener);
+    if (!response.headersSent) response.writeContinue();
+  });
 }
 
 function logResponse(request: FastifyRequest, status: number, milliseconds: number): void {

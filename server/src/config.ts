@@ -27,6 +27,9 @@ export interface Config {
   readonly ownerToken: string | undefined;
   readonly writeTokenLifeSeconds: number;
   readonly leaseSeconds: number;
+  /** What one account may have under way at once. */
+  readonly maxUploads: number;
+  readonly maxStagedBytes: number;
   readonly rateLimit: "off";
   /** Whether a run of garbage collection that does not say so pauses pushes. */
   readonly garbageCollectionWrites: Writes;
@@ -125,6 +128,20 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: (text, name) => parseDurationSeconds(text, name, { least: "2s" }),
     fallback: "24h",
   },
+  maxUploads: {
+    variable: "BOXYARD_MAX_UPLOADS",
+    placeholder: "COUNT",
+    help: "how many uploads of one account may be under way at once",
+    parse: parseCount,
+    fallback: "20000",
+  },
+  maxStagedBytes: {
+    variable: "BOXYARD_MAX_STAGED",
+    placeholder: "SIZE",
+    help: "how many bytes the uploads of one account that are under way may have, such as 64GiB",
+    parse: parseSizeBytes,
+    fallback: "1TiB",
+  },
   rateLimit: {
     variable: "BOXYARD_RATE_LIMIT",
     placeholder: "off",
@@ -182,6 +199,8 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     ownerToken: value(SETTINGS.ownerToken),
     writeTokenLifeSeconds: value(SETTINGS.writeTokenLifeSeconds),
     leaseSeconds: value(SETTINGS.leaseSeconds),
+    maxUploads: value(SETTINGS.maxUploads),
+    maxStagedBytes: value(SETTINGS.maxStagedBytes),
     rateLimit: value(SETTINGS.rateLimit),
     garbageCollectionWrites: value(SETTINGS.garbageCollectionWrites),
     metrics: value(SETTINGS.metrics),
@@ -214,6 +233,7 @@ export function helpText(): string {
   return `Usage: boxyard [serve] [flags]
        boxyard verify [--full] [--repair] [flags]
        boxyard gc start|status|cancel|history|preview|schedule   (boxyard gc --help)
+       boxyard keys rotate
 
 A container registry that anyone can run. verify says whether rows agree with rows and, with --full, with every byte;
 --repair mends what can be mended without a guess, while no server runs.
@@ -224,7 +244,7 @@ ${columns([...flags, ["--help", "print this and stop"], ["--version", "print the
 Environment, where no flag says otherwise. With _FILE at the end of the name, the value is a file that holds it:
 ${columns(variables)}
 
-A time is a number and a unit: 40s, 15m, 24h.
+A time is a number and a unit: 40s, 15m, 24h. So is a size: 512MiB, 64GiB, 1TiB.
 `;
 }
 
@@ -455,6 +475,22 @@ function parseDurationSeconds(
     throw new ConfigError(`${name}: ${quote(text)} is too long. Use ${most} or less.`);
   }
   return seconds;
+}
+
+function parseCount(text: string, name: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new ConfigError(`${name}: ${quote(text)} is not a count. Use a whole number from 1 to 999999999.`);
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
+
+function parseSizeBytes(text: string, name: string): number {
+  const [, number = "", unit = ""] = /^([1-9]\d{0,3})([MGT]iB)$/.exec(text) ?? [];
+  const unitBytes = UNIT_BYTES[unit];
+  if (unitBytes !== undefined) return Number(number) * unitBytes;
+  throw new ConfigError(
+    `${name}: ${quote(text)} is not a size. Use a number and a unit (MiB, GiB or TiB), such as 512MiB or 64GiB.`,
+  );
 }
 
 function parseMetrics(text: string, name: string): "owner" | "open" {

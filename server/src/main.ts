@@ -24,11 +24,14 @@ const STOP_SECONDS = 30;
 /** `npm start` hands on the Ctrl-C that the terminal has sent to the server as well: that is one signal, not two. */
 const SAME_SIGNAL_MS = 500;
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+/** What speaks to the running server. */
+const CLI_COMMANDS = new Set(["gc", "keys"]);
 const FIRST_LOGIN = "first-login.txt";
 
 async function serve(config: Config): Promise<void> {
   using folder = takeDataFolder(config.dataDir);
-  await using backend = await openBackend(config).catch((error: unknown) => {
+  const uploadLimits = { sessions: config.maxUploads, stagedBytes: config.maxStagedBytes };
+  await using backend = await openBackend({ ...config, uploadLimits }).catch((error: unknown) => {
     throw explainBackendFailure(error, config);
   });
   const isTerminal = process.stdout.isTTY;
@@ -172,15 +175,15 @@ process.umask(0o077);
 try {
   const argv = process.argv.slice(2);
   const question = findQuestion(argv);
-  const command = argv[0]?.startsWith("-") === false ? argv.shift() : "serve";
-  if (question === "help" && command !== "gc") process.stdout.write(helpText());
+  const command = argv[0]?.startsWith("-") === false ? (argv.shift() ?? "") : "serve";
+  if (question === "help" && !CLI_COMMANDS.has(command)) process.stdout.write(helpText());
   else if (question === "version") process.stdout.write(`boxyard ${VERSION}\n`);
   else if (command === "serve") await serve(parseConfig(argv));
   else if (command === "verify") await verifyCommand(argv);
-  else if (command === "gc") await cliCommand([command, ...argv]);
+  else if (CLI_COMMANDS.has(command)) await cliCommand([command, ...argv]);
   else {
     throw new StartError(
-      `there is no command ${JSON.stringify(command)}. The commands are serve, verify and gc; --help says more.`,
+      `there is no command ${JSON.stringify(command)}. The commands are serve, verify, gc and keys; --help says more.`,
     );
   }
 } catch (error) {

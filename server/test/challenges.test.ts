@@ -29,7 +29,20 @@ describe("a data-plane request without a token", () => {
     ["DELETE", `/v2/acme/app/blobs/${digest}`, "acme/app:delete"],
     ["POST", "/v2/acme/app/blobs/uploads/", "acme/app:pull,push"],
     ["POST", `/v2/acme/app/blobs/uploads/?digest=${digest}`, "acme/app:pull,push"],
-    ["POST", `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/b`, "acme/app:pull,push"],
+    [
+      "POST",
+      `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/b`,
+      "acme/app:pull,push repository:acme/b:pull",
+    ],
+    ["POST", `/v2/acme/app/blobs/uploads/?mount=${digest}`, "acme/app:pull,push"],
+    ["POST", `/v2/acme/app/blobs/uploads/?from=acme/b`, "acme/app:pull,push"],
+    ["POST", `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme%22,x=%22`, "acme/app:pull,push"],
+    [
+      "POST",
+      `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/b%20registry:catalog:*`,
+      "acme/app:pull,push",
+    ],
+    ["POST", `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/b&from=acme/c`, "acme/app:pull,push"],
     ["GET", UPLOAD, "acme/app:pull,push"],
     ["PATCH", UPLOAD, "acme/app:pull,push"],
     ["PUT", `${UPLOAD}?digest=${digest}`, "acme/app:pull,push"],
@@ -41,6 +54,8 @@ describe("a data-plane request without a token", () => {
     ["GET", "/v2/acme/app/tags/list?n=5", "acme/app:pull"],
     ["GET", "/v2/acme/web/api/v2/tags/list", "acme/web/api/v2:pull"],
     ["GET", "/v2/nobody/nothing/manifests/v1", "nobody/nothing:pull"],
+    ["GET", "/v2/acme/app/_oci/ext/discover", "acme/app:pull"],
+    ["GET", "/v2/_oci/ext/discover", undefined],
   ];
   test.each(requests)("%s %s is sent to the token service for %s", async (method, url, scope) => {
     const { status, headers, body } = await registry.send(method, url);
@@ -52,6 +67,13 @@ describe("a data-plane request without a token", () => {
     const answered =
       method === "HEAD" ? "" : '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}';
     expect(body.toString()).toBe(answered);
+  });
+
+  test("for the catalog is sent to the token service for that", async () => {
+    for (const method of ["GET", "HEAD"] as const) {
+      const { status, headers } = await registry.send(method, "/v2/_catalog?n=5");
+      expect([status, headers["www-authenticate"]]).toEqual([401, `${REALM},scope="registry:catalog:*"`]);
+    }
   });
 
   test("is refused before its body is read", async () => {
@@ -81,6 +103,21 @@ describe("a data-plane request with a token that does not do", () => {
     const token = await registry.tokenFor("acme/app", "pull");
     const rest = ',scope="repository:acme/app:pull,push",error="insufficient_scope"';
     expectChallenge(await ask(`Bearer ${token}`), rest);
+  });
+
+  test("for another action is sent for all that a mount needs", async () => {
+    const token = await registry.tokenFor("acme/app", "pull");
+    const answer = await registry.send("POST", `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/b`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const scope = "repository:acme/app:pull,push repository:acme/b:pull";
+    expectChallenge(answer, `,scope="${scope}",error="insufficient_scope"`);
+  });
+
+  test("for the catalog is sent for more", async () => {
+    const token = await registry.tokenFor("acme/app", "pull");
+    const answer = await registry.oci("GET", "/v2/_catalog", token);
+    expectChallenge(answer, ',scope="registry:catalog:*",error="insufficient_scope"');
   });
 
   test("for another repository is sent for more", async () => {

@@ -51,6 +51,14 @@ it("sets, shows and ends a schedule", async () => {
   expect((await boxyard("gc", "schedule", "off")).stdout).toBe("off\n");
 });
 
+it("rotates the keys that sign tokens", async () => {
+  const { code, stdout } = await boxyard("keys", "rotate");
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(/^tokens are signed with [0-9a-f-]{36} from now on\n$/),
+  ]);
+});
+
 it("speaks to a server anywhere with a URL and a token", async () => {
   const file = join(home, "token");
   writeFileSync(file, `${OWNER_TOKEN}\n`);
@@ -66,6 +74,7 @@ it.each([
   ["a registry that is not there", ["gc", "preview", "other"], 1, /registry does not exist/],
   ["a schedule that is none", ["gc", "schedule", "often"], 1, /not a cron expression/],
   ["a command that is none", ["gc", "strat"], 2, /Did you mean start/],
+  ["a word after keys that is none", ["keys", "rotat"], 2, /Did you mean rotate/],
   ["a type that is none", ["gc", "start", "--type", "all"], 2, /Allowed choices are/],
   ["a first word that is none", ["collect"], 2, /The commands are/],
   ["a server that is not there", ["gc", "--data", "/nowhere", "status"], 1, /no Boxyard answers at/],

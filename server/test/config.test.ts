@@ -37,6 +37,8 @@ test("without any setting the server listens on 127.0.0.1:5100 and trusts nobody
     ownerToken: undefined,
     writeTokenLifeSeconds: 900,
     leaseSeconds: 86_400,
+    maxUploads: 20_000,
+    maxStagedBytes: 1024 ** 4,
     rateLimit: "off",
     garbageCollectionWrites: "pause",
     metrics: "owner",
@@ -68,6 +70,9 @@ describe("what each setting accepts", () => {
     ["BOXYARD_WRITE_TOKEN_LIFE", "15m", "writeTokenLifeSeconds", 900],
     ["BOXYARD_LEASE", "2s", "leaseSeconds", 2],
     ["BOXYARD_LEASE", "48h", "leaseSeconds", 172_800],
+    ["BOXYARD_MAX_UPLOADS", "1", "maxUploads", 1],
+    ["BOXYARD_MAX_STAGED", "512MiB", "maxStagedBytes", 512 * 1024 ** 2],
+    ["BOXYARD_MAX_STAGED", "2TiB", "maxStagedBytes", 2 * 1024 ** 4],
     ["BOXYARD_RATE_LIMIT", "off", "rateLimit", "off"],
   ];
   test.each(accepted)("%s=%s", (variable, text, setting, value) => {
@@ -107,6 +112,11 @@ describe("what each setting refuses, by its name and with what to do", () => {
     ["BOXYARD_LEASE", "1s", /too short. Use 2s or more/],
     ["BOXYARD_LEASE", "1d", /not a time/],
     ["BOXYARD_LEASE", "1.5h", /not a time/],
+    ["BOXYARD_MAX_UPLOADS", "0", /"0" is not a count/],
+    ["BOXYARD_MAX_UPLOADS", "many", /not a count/],
+    ["BOXYARD_MAX_STAGED", "1000", /not a size. Use a number and a unit/],
+    ["BOXYARD_MAX_STAGED", "1GB", /not a size/],
+    ["BOXYARD_MAX_STAGED", "0GiB", /not a size/],
     ["BOXYARD_RATE_LIMIT", "5000/h", /Use off/],
   ];
   test.each(refused)("%s=%s", (variable, text, line) => {

@@ -70,6 +70,18 @@ test("stopping waits for an answer that is being made, then ends its connection"
   expect(await bytes).toBeGreaterThan("done".length);
 });
 
+test("stopping waits for an answer to a client that waits to be told to send its body", async () => {
+  const running: ServerResponse[] = [];
+  const { server, connections, send } = await listen(() => {});
+  server.on("checkContinue", (_, response) => running.push(response));
+  const client = await send("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  const bytes = countBytes(client);
+  const drained = connections.drain(30);
+  running[0]?.end("done");
+  await drained;
+  expect(await bytes).toBeGreaterThan("done".length);
+});
+
 test("stopping gives a slow reader all of an answer that is written already", async () => {
   const size = 20_000_000;
   const { connections, send } = await listen((response) => response.end(Buffer.alloc(size)));

@@ -285,7 +285,7 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     const settings = "/api/v1/registries/acme/settings";
 
     it("is off until somebody sets it, and then says when it runs next", async () => {
-      const none = { garbage_collection: { writes: null, schedule: null, next_run_at: null } };
+      const none = { public: false, garbage_collection: { writes: null, schedule: null, next_run_at: null } };
       expect((await registry.api("GET", settings)).json.settings).toEqual(none);
       const schedule = { cron: "0 3 * * *", type: BLOBS };
       const { json } = await registry.api("PATCH", settings, { body: { garbage_collection: { schedule } } });

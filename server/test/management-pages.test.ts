@@ -250,6 +250,20 @@ describe("links and the realm", () => {
     ).toEqual(["https://box.example.com:8443", "box.example.com:8443"]);
   });
 
+  test("are not made of what a trusted proxy forwards, where that is no origin", async () => {
+    await using registry = await startRegistry({ trustedProxies: ["127.0.0.1"] });
+    for (const wrong of [
+      { "x-forwarded-proto": "javascript" },
+      { "x-forwarded-proto": 'https"' },
+      { "x-forwarded-host": 'a"b' },
+      { "x-forwarded-host": "a/b" },
+    ]) {
+      const answer = await registry.send("GET", "/v2/", { headers: { host: "localhost", ...wrong } });
+      expect([wrong, answer.status]).toEqual([wrong, 400]);
+      expect(answer.headers).not.toHaveProperty("www-authenticate");
+    }
+  });
+
   test("do not believe what anybody else forwards", async () => {
     const request = { headers: { host: "localhost:5100", ...forwarded } };
     const here = ["http://localhost:5100", "localhost:5100"];

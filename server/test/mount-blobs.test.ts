@@ -137,7 +137,8 @@ describeOnBothDatabases("a mount", (database) => {
     const token = await tokenFor("acme/e:pull", "acme/source:pull");
     const answer = await mount("acme/e", `mount=${blob.digest}&from=acme/source`, token);
     expect(answer.status).toBe(401);
-    expect(answer.headers["www-authenticate"]).toContain('scope="repository:acme/e:pull,push"');
+    const scope = "repository:acme/e:pull,push repository:acme/source:pull";
+    expect(answer.headers["www-authenticate"]).toContain(`scope="${scope}"`);
     expect(await pulls("acme/e")).toBe(false);
   });
 });

@@ -81,7 +81,7 @@ describe("the data plane answers", () => {
     ["/v2/registry%2Facme%2FrepositoriesV2", 404, "NAME_UNKNOWN"],
     ["/v2/%72egistry/acme/repositoriesV2", 404, "NAME_UNKNOWN"],
     ["/v2/registry%3Fx", 404, "NAME_UNKNOWN"],
-    ["/v2/_catalog", 404, "NAME_UNKNOWN"],
+    ["/v2/_catalog", 401, "UNAUTHORIZED"],
     ["/v2/%5Fcatalog", 404, "NAME_UNKNOWN"],
     ["/v2/acme/app", 404, "NAME_UNKNOWN"],
     ["/v2/acme/app/tags/list/", 404, "NAME_UNKNOWN"],

@@ -17,6 +17,7 @@ import {
 } from "./support/registry.ts";
 
 const MIB = 1024 * 1024;
+const UPLOAD = "/v2/acme/app/blobs/uploads/3f2504e0-4f89-41d3-9a0c-0305e82c3301";
 const TABLES = [
   "registry",
   "repository",
@@ -377,6 +378,38 @@ describeOnBothDatabases("a request as raw bytes", (database) => {
       expect(chunked.status).toBe(413);
       expect((await registry.oci("GET", "/v2/acme/app/manifests/large", token)).status).toBe(404);
     });
+
+    test.each<[string, string, string, string[], number]>([
+      ["without a token", "PATCH", UPLOAD, ["Content-Length: 1000"], 401],
+      ["without a token", "PUT", "/v2/acme/app/manifests/v2", ["Content-Length: 1000"], 401],
+      [
+        "that is too large for a manifest",
+        "PUT",
+        "/v2/acme/app/manifests/v2",
+        [`Content-Length: ${5 * MIB}`],
+        413,
+      ],
+      ["for an upload that is not there", "PATCH", UPLOAD, ["Content-Length: 1000"], 404],
+      ["whose range is none", "PATCH", "", ["Content-Length: 1000", "Content-Range: 0-1"], 400],
+      ["that starts elsewhere", "PATCH", "", ["Content-Length: 1000", "Content-Range: 5-1004"], 416],
+      ["for a digest that is none", "PUT", "?digest=x", ["Content-Length: 1000"], 400],
+      ["for a password that is none", "POST", "/v2/registry/auth", [`Content-Length: ${MIB}`], 413],
+    ])(
+      "is not asked for where a request %s is refused: %s %s",
+      async (what, method, path, headers, status) => {
+        const location = await registry.startUpload("acme/app", token);
+        const url = path.startsWith("/") ? path : location + path;
+        const type =
+          url === "/v2/registry/auth" ? "application/x-www-form-urlencoded" : "application/octet-stream";
+        const expecting = [...headers, `Content-Type: ${type}`, "Expect: 100-continue"];
+        const bearer = what === "without a token" ? "x" : token;
+        // The first answer is the refusal, and not a byte of the body was sent.
+        const answer = await sendRaw(port, headed(`${method} ${url} HTTP/1.1`, expecting, bearer));
+        expect(answer.status).toBe(status);
+        expect(await standing(location)).toBe("0-0");
+        await finish(location);
+      },
+    );
 
     test("is asked for by a server that is waited for: Expect", async () => {
       const location = await registry.startUpload("acme/app", token);

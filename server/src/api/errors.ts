@@ -16,6 +16,7 @@ export const RESPONSES = {
   UNAUTHORIZED: [401, "unauthorized"],
   DENIED: [403, "forbidden"],
   UNSUPPORTED: [405, "method_not_allowed"],
+  TOOMANYREQUESTS: [429, "too_many_requests"],
   ACCOUNT_HAS_REGISTRY: [422, "unprocessable_entity"],
   BLOB_REFERENCED: [412, "precondition_failed"],
   GARBAGE_COLLECTION_ACTIVE: [412, "precondition_failed"],

@@ -14,6 +14,7 @@ import { previewRoutes } from "./previews.ts";
 import { registryRoutes } from "./registries.ts";
 import { repositoryDeletionRoutes, repositoryRoutes } from "./repositories.ts";
 import { settingsRoutes } from "./settings.ts";
+import { signingKeyRoutes } from "./signing-keys.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
 import { compileSchema } from "./validation.ts";
@@ -49,7 +50,7 @@ export const PREFIXES: Readonly<
   ],
   "/v2/registries": [repositoryDeletionRoutes, garbageCollectionRoutes],
   // What DigitalOcean's API has no words for.
-  "/api/v1": [settingsRoutes, previewRoutes],
+  "/api/v1": [settingsRoutes, previewRoutes, signingKeyRoutes],
   "/v2/account": [],
   "/v2/kubernetes": [],
   "/v1": [],

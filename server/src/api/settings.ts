@@ -6,15 +6,22 @@ import {
   getGarbageCollectionSettings,
   type Schedule,
 } from "../metadata/registries.ts";
+import { isPublicRepository } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { GARBAGE_COLLECTION_TYPES, WRITES, type Writes } from "../model/garbage-collection.ts";
+import { makeRegistryPublic } from "../registry/registries.ts";
+import { makeRepositoryPublic } from "../registry/repositories.ts";
 import { oneOf, parseObject } from "./bodies.ts";
-import { registryOf } from "./place.ts";
+import { registryOf, repositoryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
 interface RegistryRequest {
   Params: { registry: string };
+}
+
+interface RepositoryRequest {
+  Params: { registry: string; repository: string };
 }
 
 export function settingsRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -26,7 +33,8 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     async (request) => {
       const registry = await registryOf(backend, request);
 
-      return presentSettings(await getGarbageCollectionSettings(backend.db, registry.id));
+      const garbageCollection = await getGarbageCollectionSettings(backend.db, registry.id);
+      return presentRegistrySettings(registry.isPublic, garbageCollection);
     },
   );
 
@@ -35,25 +43,64 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     "/registries/:registry/settings",
     { onRequest: requireScope(context, "registry:update") },
     async (request) => {
-      const change = parseChange(request.body);
+      const { isPublic, garbageCollection } = parseRegistryChange(request.body);
       const registry = await registryOf(backend, request);
 
-      return presentSettings(await changeGarbageCollectionSettings(backend, registry, change));
+      // First what may be refused: a refusal changes nothing.
+      const changed = await changeGarbageCollectionSettings(backend, registry, garbageCollection);
+      if (isPublic !== undefined) await makeRegistryPublic(backend, registry, isPublic);
+      return presentRegistrySettings(isPublic ?? registry.isPublic, changed);
+    },
+  );
+
+  app.get<RepositoryRequest>(
+    "/registries/:registry/repositories/:repository/settings",
+    { onRequest: requireScope(context, "registry:read") },
+    async (request) => {
+      const { registry, repository } = await repositoryOf(backend, request);
+
+      return { settings: { public: await isPublicRepository(backend.db, registry.id, repository.name) } };
+    },
+  );
+
+  app.patch<RepositoryRequest & { Body: unknown }>(
+    "/registries/:registry/repositories/:repository/settings",
+    { onRequest: requireScope(context, "registry:update") },
+    async (request) => {
+      const { public: wanted, ...others } = parseObject(request.body);
+      refuseUnknown(others, "");
+      const isPublic = parseFlag(wanted, "public");
+      const { registry, repository } = await repositoryOf(backend, request);
+
+      if (isPublic !== undefined) await makeRepositoryPublic(backend, repository, isPublic);
+      return { settings: { public: await isPublicRepository(backend.db, registry.id, repository.name) } };
     },
   );
 }
 
-interface Change {
+interface RegistryChange {
+  isPublic: boolean | undefined;
+  garbageCollection: GarbageCollectionChange;
+}
+
+interface GarbageCollectionChange {
   writes?: Writes | undefined;
   schedule?: Schedule | undefined;
 }
 
-function parseChange(body: unknown): Change {
-  const { garbage_collection: wanted, ...others } = parseObject(body);
+function parseRegistryChange(body: unknown): RegistryChange {
+  const { public: wanted, garbage_collection: garbageCollection, ...others } = parseObject(body);
   refuseUnknown(others, "");
-  const { writes, schedule, ...more } = parseObject(wanted);
-  refuseUnknown(more, "garbage_collection.");
-  const change: Change = {};
+  return {
+    isPublic: parseFlag(wanted, "public"),
+    garbageCollection: parseGarbageCollectionChange(garbageCollection),
+  };
+}
+
+function parseGarbageCollectionChange(wanted: unknown): GarbageCollectionChange {
+  const { writes, schedule, ...others } = parseObject(wanted);
+  refuseUnknown(others, "garbage_collection.");
+  const change: GarbageCollectionChange = {};
   if (writes !== undefined) {
     change.writes = writes === null ? undefined : oneOf(writes, WRITES, "garbage_collection.writes");
   }
@@ -73,15 +120,26 @@ function parseSchedule(value: unknown): Schedule {
   return { cron, type: oneOf(type, GARBAGE_COLLECTION_TYPES, "garbage_collection.schedule.type") };
 }
 
+/** Whether a setting is to be on. `undefined`: it was not named; null is what it is without one. */
+function parseFlag(value: unknown, name: string): boolean | undefined {
+  if (value === null) return false;
+  if (value === undefined || typeof value === "boolean") return value;
+  throw new RegistryError("SETTING_INVALID", `${name} is true or false`);
+}
+
 function refuseUnknown(others: Record<string, unknown>, prefix: string): void {
   const [name] = Object.keys(others);
   if (name === undefined) return;
   throw new RegistryError("SETTING_INVALID", `there is no setting ${prefix}${name}`);
 }
 
-function presentSettings({ writes, schedule, nextAt }: GarbageCollectionSettings): object {
+function presentRegistrySettings(
+  isPublic: boolean,
+  { writes, schedule, nextAt }: GarbageCollectionSettings,
+): object {
   return {
     settings: {
+      public: isPublic,
       garbage_collection: {
         writes: writes ?? null,
         schedule: schedule ?? null,

@@ -6,10 +6,16 @@ import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts"
 import { findRegistryByName, type Registry } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
-import { parseRepositoryPath, presentPath, type RepositoryName, type RepositoryPath } from "../model/name.ts";
-import type { Action, TokenScope } from "../model/scope.ts";
+import {
+  isRepositoryPath,
+  parseRepositoryPath,
+  presentPath,
+  type RepositoryName,
+  type RepositoryPath,
+} from "../model/name.ts";
+import { type Action, CATALOG, presentScope, type TokenScope } from "../model/scope.ts";
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
-import { hasScope } from "./scopes.ts";
+import { allowedActions, hasScope, opensCatalog } from "./scopes.ts";
 import { authenticate, isExpired } from "./tokens.ts";
 
 /** What the guards look things up in. */
@@ -27,10 +33,10 @@ export interface RepositoryAccess {
   registry: Registry;
   repository: RepositoryName;
   actions: ReadonlySet<Action>;
-  apiTokenId: number;
-  writeTokenId: string;
-  /** The JWT, for what it grants in other repositories. */
-  token: AccessToken;
+  /** `undefined`: nobody that is known, who pulls what is public. */
+  credential: ApiToken | undefined;
+  /** The JWT, which says what it opens in other repositories too. Reading takes an API token as it is: then there is none. */
+  token: AccessToken | undefined;
 }
 
 /** An `onRequest` hook: it lets the request pass, or throws. */
@@ -38,14 +44,14 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Set by the guard of the management API's routes. */
+    /** Set by the guards of the management API's routes and of the catalog. */
     apiToken: ApiToken | null;
     /** Set by the guard of the data plane's routes. */
     repositoryAccess: RepositoryAccess | null;
   }
 }
 
-/** The management API's credential, on a route behind {@link requireScope}. */
+/** The credential, on a route behind {@link requireScope} or {@link requireCatalog}. */
 export function apiTokenOf(request: FastifyRequest): ApiToken {
   if (request.apiToken === null) throw new Error("the route has no guard");
   return request.apiToken;
@@ -55,6 +61,13 @@ export function apiTokenOf(request: FastifyRequest): ApiToken {
 export function accessOf(request: FastifyRequest): RepositoryAccess {
   if (request.repositoryAccess === null) throw new Error("the route has no guard");
   return request.repositoryAccess;
+}
+
+/** Who pushes, on a route behind a guard for pushing: nobody does without a JWT that comes from a credential. */
+export function uploaderOf(request: FastifyRequest): { apiTokenId: number; writeTokenId: string } {
+  const { credential, token } = accessOf(request);
+  if (credential === undefined || token === undefined) throw new Error("the route has no guard for pushing");
+  return { apiTokenId: credential.id, writeTokenId: token.id };
 }
 
 /** Lets in an API token of the account that has all these scopes. Docker credentials are for the data plane alone. */
@@ -81,40 +94,42 @@ export function requireScope({ backend, isLocal }: AccessContext, ...scopes: rea
 }
 
 /**
- * Lets in a JWT that grants the action in the repository that the URL names, while the credential that it came from lives:
- * one that is revoked opens nothing from then on, whatever its JWTs say.
+ * Lets in a JWT that grants the action in the repository that the URL names, as long as the credential that it came from
+ * may do it: what one that is revoked, or a repository that is no longer public, gave opens nothing from then on. For
+ * pulling it lets in an API token too, as the password of Basic authentication.
  */
 export function requireAccess(context: AccessContext, action: Action, { afterExpiry = false } = {}): Guard {
+  const { db } = context.backend;
   return async (request, reply) => {
     const path = parseRepositoryPath((request.params as { name: string }).name);
-    const token = await verifyBearer(context, request, reply, challengeScope(path, action), { afterExpiry });
-    const entry = token.access.find(({ name }) => name === presentPath(path));
-    const registry =
-      entry === undefined ? undefined : await findRegistryByName(context.backend.db, path.registry);
-    if (entry === undefined || !entry.actions.includes(action)) {
+    const refuse = refusalOf(context, request, reply, challengeScope(path, action, request.query));
+    const { credential, token } = await identify(context, request, refuse, {
+      takesBasic: action === "pull",
+      afterExpiry,
+    });
+    const registry = await findRegistryByName(db, path.registry);
+    const entry = token?.access.find(({ name }) => name === presentPath(path));
+    const insufficient = `the token does not allow ${action} in ${presentPath(path)}`;
+    if (token !== undefined && !entry?.actions.includes(action)) {
       // The token was asked for while a run kept writes out: another one would be no better.
       if (registry?.readOnly && registry.id === entry?.registryId && action !== "pull") {
-        const run = await findActiveGarbageCollection(context.backend.db, registry.id);
+        const run = await findActiveGarbageCollection(db, registry.id);
         throw pausedBy(registry.name, run?.uuid);
       }
-      throw challenge(context, request, reply, {
-        scope: challengeScope(path, action),
-        error: "insufficient_scope",
-        message: `the token does not allow ${action} in ${presentPath(path)}`,
-      });
+      throw refuse(insufficient, "insufficient_scope");
     }
-    await requireLivingCredential(context, request, reply, token, challengeScope(path, action));
-    if (registry?.id !== entry.registryId) {
+    if (entry !== undefined && registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);
     }
-    request.repositoryAccess = {
-      registry,
-      repository: path.repository,
-      actions: new Set(entry.actions),
-      apiTokenId: token.apiTokenId,
-      writeTokenId: token.id,
-      token,
-    };
+    const { repository } = path;
+    const actions =
+      registry === undefined
+        ? []
+        : await allowedActions(db, credential, { registry, repository }, entry?.actions ?? ["*"]);
+    if (registry === undefined || !actions.includes(action)) {
+      throw refuse(insufficient, token && "insufficient_scope");
+    }
+    request.repositoryAccess = { registry, repository, actions: new Set(actions), credential, token };
   };
 }
 
@@ -123,11 +138,23 @@ export function requireUploadAccess(context: AccessContext): Guard {
   return requireAccess(context, "push", { afterExpiry: true });
 }
 
-/** Lets in any JWT of ours that is alive: that is what `docker login` asks. */
+/** Lets in any JWT of ours that is alive, and any API token: that is what `docker login` asks. */
 export function requireLogin(context: AccessContext): Guard {
   return async (request, reply) => {
-    const token = await verifyBearer(context, request, reply, undefined, { afterExpiry: false });
-    await requireLivingCredential(context, request, reply, token, undefined);
+    const refuse = refusalOf(context, request, reply, undefined);
+    await identify(context, request, refuse, { takesBasic: true });
+  };
+}
+
+/** Lets in who may list what its credential opens: {@link apiTokenOf} then is that credential. */
+export function requireCatalog(context: AccessContext): Guard {
+  return async (request, reply) => {
+    const refuse = refusalOf(context, request, reply, presentScope(CATALOG));
+    const { credential, token } = await identify(context, request, refuse, { takesBasic: true });
+    if (credential === undefined || token?.catalog === false || !opensCatalog(credential)) {
+      throw refuse("the token does not open the catalog", token && "insufficient_scope");
+    }
+    request.apiToken = credential;
   };
 }
 
@@ -148,68 +175,84 @@ async function authenticateBearer(
   throw new RegistryError("UNAUTHORIZED", "Unable to authenticate you");
 }
 
-async function verifyBearer(
-  context: AccessContext,
+/** Who asks: a credential, and the JWT that it sent in its stead, if it did. */
+interface Caller {
+  /** `undefined`: nobody that is known, with a JWT for what is public. */
+  credential: ApiToken | undefined;
+  token: AccessToken | undefined;
+}
+
+/** Makes a 401 that says where a token is to be had, and for what. */
+type Refuse = (message: string, error?: "invalid_token" | "insufficient_scope") => RegistryError;
+
+/**
+ * Whose request to the data plane this is.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+async function identify(
+  { backend: { db, now }, jwts }: AccessContext,
   request: FastifyRequest,
-  reply: FastifyReply,
-  scope: string | undefined,
-  { afterExpiry }: { afterExpiry: boolean },
-): Promise<AccessToken> {
+  refuse: Refuse,
+  { takesBasic, afterExpiry = false }: { takesBasic: boolean; afterExpiry?: boolean },
+): Promise<Caller> {
+  const secret = takesBasic ? basicPasswordOf(request) : undefined;
+  if (secret !== undefined) {
+    const credential = await authenticate(db, secret, now());
+    if (credential !== undefined) return { credential, token: undefined };
+    throw refuse("the password is no API token, or one that was revoked or has expired");
+  }
   const bearer = bearerOf(request);
-  if (bearer === undefined) {
-    throw challenge(context, request, reply, { scope, message: "authentication required" });
-  }
-  const token = await context.jwts.verify(bearer);
+  if (bearer === undefined) throw refuse("authentication required");
+  const token = await jwts.verify(bearer);
   if (token === undefined) {
-    throw challenge(context, request, reply, {
-      scope,
-      error: "invalid_token",
-      message: "the token is not one of this registry's: fetch one from the token service",
-    });
+    throw refuse(
+      "the token is not one of this registry's: fetch one from the token service",
+      "invalid_token",
+    );
   }
-  if (!afterExpiry && token.expiresAt <= context.backend.now()) {
-    throw challenge(context, request, reply, {
-      scope,
-      error: "invalid_token",
-      message: "the token has expired: fetch a new one",
-    });
+  if (!afterExpiry && token.expiresAt <= now()) {
+    throw refuse("the token has expired: fetch a new one", "invalid_token");
   }
-  return token;
-}
-
-async function requireLivingCredential(
-  context: AccessContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  token: AccessToken,
-  scope: string | undefined,
-): Promise<void> {
-  const { db, now } = context.backend;
+  if (token.apiTokenId === undefined) return { credential: undefined, token };
   const credential = await findApiTokenById(db, token.apiTokenId);
-  if (credential !== undefined && !isExpired(credential, now())) return;
-  throw challenge(context, request, reply, {
-    scope,
-    error: "invalid_token",
-    message: "the credential that the token came from was revoked or has expired: log in again",
-  });
+  if (credential !== undefined && !isExpired(credential, now())) return { credential, token };
+  throw refuse(
+    "the credential that the token came from was revoked or has expired: log in again",
+    "invalid_token",
+  );
 }
 
-/** Answers 401 with where a token is to be had, and for what. */
-function challenge(
+function refusalOf(
   { originOf }: AccessContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { scope, error, message }: { scope: string | undefined; error?: string; message: string },
-): RegistryError {
-  const parameters = [`realm="${originOf(request)}/v2/registry/auth"`, `service="${SERVICE}"`];
-  if (scope !== undefined) parameters.push(`scope="${scope}"`);
-  if (error !== undefined) parameters.push(`error="${error}"`);
-  reply.header("www-authenticate", `Bearer ${parameters.join(",")}`);
-  return new RegistryError("UNAUTHORIZED", message);
+  scope: string | undefined,
+): Refuse {
+  return (message, error) => {
+    const parameters = [`realm="${originOf(request)}/v2/registry/auth"`, `service="${SERVICE}"`];
+    if (scope !== undefined) parameters.push(`scope="${scope}"`);
+    if (error !== undefined) parameters.push(`error="${error}"`);
+    reply.header("www-authenticate", `Bearer ${parameters.join(",")}`);
+    return new RegistryError("UNAUTHORIZED", message);
+  };
 }
 
-function challengeScope(path: RepositoryPath, action: Action): string {
-  return `repository:${presentPath(path)}:${action === "push" ? "pull,push" : action}`;
+/** What a token has to be asked for. A mount pulls from the other repository. */
+function challengeScope(path: RepositoryPath, action: Action, query: unknown): string {
+  const scopes = [`repository:${presentPath(path)}:${action === "push" ? "pull,push" : action}`];
+  const { mount, from } = query as { mount?: unknown; from?: unknown };
+  if (action === "push" && mount !== undefined && typeof from === "string" && isRepositoryPath(from)) {
+    scopes.push(`repository:${from}:pull`);
+  }
+  return scopes.join(" ");
+}
+
+/** The password of Basic authentication, whoever the user is; `undefined` where there is none (RFC 7617). */
+export function basicPasswordOf(request: FastifyRequest): string | undefined {
+  const encoded = /^basic +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (encoded === undefined) return undefined;
+  const credentials = Buffer.from(encoded, "base64").toString();
+  return credentials.slice(credentials.indexOf(":") + 1);
 }
 
 function bearerOf(request: FastifyRequest): string | undefined {

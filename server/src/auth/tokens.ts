@@ -2,11 +2,18 @@
  * Who may do what: API tokens and the JWTs of the data plane. What a token may be used for is decided here; what the
  * request then does is the house's business.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { type ApiToken, findApiTokenBySha256, touchApiToken } from "../metadata/accounts.ts";
-import { type Database, transactRelaxed } from "../metadata/database.ts";
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import {
+  type ApiToken,
+  findApiTokenByRefreshTokenSha256,
+  findApiTokenBySha256,
+  setRefreshTokenSha256,
+  touchApiToken,
+} from "../metadata/accounts.ts";
+import { type Database, transact, transactRelaxed } from "../metadata/database.ts";
 
 const PREFIX = "bxy_";
+const REFRESH_PREFIX = "bxr_";
 const RANDOM_CHARACTERS = 60;
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /** Last use is kept to the hour: a write an hour and token. */
@@ -31,7 +38,33 @@ export function sha256Of(secret: string): string {
 
 /** The token with this secret, if it is known and has not expired. Notes its use in the background. */
 export async function authenticate(db: Database, secret: string, now: number): Promise<ApiToken | undefined> {
-  const token = await findApiTokenBySha256(db, sha256Of(secret));
+  return noteUse(db, await findApiTokenBySha256(db, sha256Of(secret)), now);
+}
+
+/** The token that this refresh token was made for, under the same conditions. */
+export async function authenticateRefreshToken(
+  db: Database,
+  refreshToken: string,
+  now: number,
+): Promise<ApiToken | undefined> {
+  return noteUse(db, await findApiTokenByRefreshTokenSha256(db, sha256Of(refreshToken)), now);
+}
+
+/**
+ * A token's refresh token: with it a client fetches JWTs without keeping the token itself, and opens nothing else. It
+ * cannot be told apart from random without the token that it is made from, and dies with that.
+ */
+export async function refreshTokenOf(db: Database, token: ApiToken, secret: string): Promise<string> {
+  const refreshToken =
+    REFRESH_PREFIX + createHmac("sha256", secret).update("refresh token").digest("base64url");
+  const sha256 = sha256Of(refreshToken);
+  if (token.refreshTokenSha256 !== sha256) {
+    await transact(db, (tx) => setRefreshTokenSha256(tx, token.id, sha256));
+  }
+  return refreshToken;
+}
+
+function noteUse(db: Database, token: ApiToken | undefined, now: number): ApiToken | undefined {
   if (token === undefined || isExpired(token, now)) return undefined;
   if (now - (token.lastUsedAt ?? 0) >= LAST_USE_RESOLUTION_MS) {
     // Where it cannot be written (a full disk), the request goes on.

@@ -8,6 +8,7 @@ import { Command, CommanderError } from "commander";
 import { parseConfig, SOCKET_NAME } from "../config.ts";
 import { CommandError } from "./command-error.ts";
 import { gcCommand } from "./gc.ts";
+import { keysCommand } from "./keys.ts";
 import type { Target } from "./server.ts";
 
 /** Runs a command and returns its exit code: 0, 1 where it failed, 2 where it was given wrongly. */
@@ -19,7 +20,9 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     .option("--token-file <file>", "a file that holds an API token")
     .showSuggestionAfterError();
   const targetOf = () => findTarget(program.opts());
-  program.addCommand(gcCommand(targetOf, (text) => process.stdout.write(`${text}\n`)));
+  const print = (text: string) => process.stdout.write(`${text}\n`);
+  program.addCommand(gcCommand(targetOf, print));
+  program.addCommand(keysCommand(targetOf, print));
   throwInsteadOfExit(program);
   try {
     await program.parseAsync(argv, { from: "user" });

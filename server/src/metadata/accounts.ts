@@ -18,6 +18,7 @@ export interface ApiToken {
   registryId: number | undefined;
   expiresAt: number | undefined;
   lastUsedAt: number | undefined;
+  refreshTokenSha256: string | undefined;
 }
 
 /** Claims the installation for whoever sets it up. `false`: another process has, or did long ago. */
@@ -88,6 +89,7 @@ export async function insertApiToken(db: Queries, token: NewApiToken): Promise<n
       registry_id: token.registryId ?? null,
       expires_at: token.expiresAt ?? null,
       last_used_at: null,
+      refresh_token_sha256: null,
       created_at: token.now,
     })
     .returning("id")
@@ -103,6 +105,7 @@ const TOKEN_COLUMNS = [
   "registry_id",
   "expires_at",
   "last_used_at",
+  "refresh_token_sha256",
 ] as const;
 
 export async function findApiTokenBySha256(db: Queries, sha256: string): Promise<ApiToken | undefined> {
@@ -110,6 +113,18 @@ export async function findApiTokenBySha256(db: Queries, sha256: string): Promise
     .selectFrom("api_token")
     .select(TOKEN_COLUMNS)
     .where("token_sha256", "=", sha256)
+    .executeTakeFirst();
+  return row && toApiToken(row);
+}
+
+export async function findApiTokenByRefreshTokenSha256(
+  db: Queries,
+  sha256: string,
+): Promise<ApiToken | undefined> {
+  const row = await db
+    .selectFrom("api_token")
+    .select(TOKEN_COLUMNS)
+    .where("refresh_token_sha256", "=", sha256)
     .executeTakeFirst();
   return row && toApiToken(row);
 }
@@ -139,6 +154,10 @@ export async function deleteApiTokensOfRegistry(db: Queries, registryId: number)
   await db.deleteFrom("api_token").where("registry_id", "=", registryId).execute();
 }
 
+export async function setRefreshTokenSha256(db: Queries, id: number, sha256: string): Promise<void> {
+  await db.updateTable("api_token").set({ refresh_token_sha256: sha256 }).where("id", "=", id).execute();
+}
+
 export async function touchApiToken(db: Queries, id: number, now: number): Promise<void> {
   await db.updateTable("api_token").set({ last_used_at: now }).where("id", "=", id).execute();
 }
@@ -154,5 +173,6 @@ function toApiToken(row: TokenColumns): ApiToken {
     registryId: row.registry_id ?? undefined,
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
+    refreshTokenSha256: row.refresh_token_sha256 ?? undefined,
   };
 }

@@ -10,6 +10,8 @@ export interface Registry {
   name: RegistryName;
   region: Region;
   readOnly: boolean;
+  /** Whether anybody may pull from all of its repositories. */
+  isPublic: boolean;
   createdAt: number;
 }
 
@@ -20,7 +22,7 @@ export interface RegistryUsage {
   repositoryCount: number;
 }
 
-const COLUMNS = ["id", "uuid", "account_id", "name", "region", "read_only", "created_at"] as const;
+const COLUMNS = ["id", "uuid", "account_id", "name", "region", "read_only", "public", "created_at"] as const;
 
 /** `undefined` where the name is taken. */
 export async function insertRegistry(
@@ -97,6 +99,14 @@ export async function setReadOnly(db: Queries, id: number, readOnly: boolean): P
   await db
     .updateTable("registry")
     .set({ read_only: readOnly ? 1 : 0 })
+    .where("id", "=", id)
+    .execute();
+}
+
+export async function setRegistryPublic(db: Queries, id: number, isPublic: boolean): Promise<void> {
+  await db
+    .updateTable("registry")
+    .set({ public: isPublic ? 1 : 0 })
     .where("id", "=", id)
     .execute();
 }
@@ -309,6 +319,7 @@ interface RegistryColumns {
   name: RegistryName;
   region: Region;
   read_only: number;
+  public: number;
   created_at: number;
 }
 
@@ -320,6 +331,7 @@ function toRegistry(row: RegistryColumns): Registry {
     name: row.name,
     region: row.region,
     readOnly: row.read_only !== 0,
+    isPublic: row.public !== 0,
     createdAt: row.created_at,
   };
 }

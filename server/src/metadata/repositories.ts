@@ -90,6 +90,30 @@ export async function isLivingRepository(db: Queries, id: number): Promise<boole
   return row !== undefined;
 }
 
+/** Whether anybody may pull from the repository, as far as its own setting goes. */
+export async function isPublicRepository(
+  db: Queries,
+  registryId: number,
+  name: RepositoryName,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom("repository")
+    .select("public")
+    .where("registry_id", "=", registryId)
+    .where("name", "=", name)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return row?.public === 1;
+}
+
+export async function setRepositoryPublic(db: Queries, id: number, isPublic: boolean): Promise<void> {
+  await db
+    .updateTable("repository")
+    .set({ public: isPublic ? 1 : 0 })
+    .where("id", "=", id)
+    .execute();
+}
+
 /** Adds to a locked repository's counters. */
 export async function countInRepository(
   db: Queries,

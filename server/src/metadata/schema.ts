@@ -65,6 +65,7 @@ export interface ApiTokenRow {
   registry_id: number | null;
   expires_at: number | null;
   last_used_at: number | null;
+  refresh_token_sha256: string | null;
   created_at: number;
 }
 
@@ -82,6 +83,7 @@ export interface RegistryRow {
   name: RegistryName;
   region: Region;
   read_only: Generated<number>;
+  public: Generated<number>;
   storage_usage_bytes: Generated<number>;
   storage_usage_updated_at: number;
   repository_count: Generated<number>;
@@ -116,6 +118,7 @@ export interface RepositoryRow {
   id: Generated<number>;
   registry_id: number;
   name: RepositoryName;
+  public: Generated<number>;
   tag_count: Generated<number>;
   manifest_count: Generated<number>;
   created_at: number;

@@ -4,21 +4,26 @@ import type { Queries } from "./database.ts";
 export interface SigningKey {
   id: string;
   privateJwk: string;
+  createdAt: number;
 }
 
 /** Newest first: the first signs, the others still verify. */
 export async function listSigningKeys(db: Queries): Promise<SigningKey[]> {
   return db
     .selectFrom("signing_key")
-    .select(["id", "private_jwk as privateJwk"])
+    .select(["id", "private_jwk as privateJwk", "created_at as createdAt"])
     .orderBy("created_at", "desc")
     .orderBy("id")
     .execute();
 }
 
-export async function insertSigningKey(db: Queries, key: SigningKey & { now: number }): Promise<void> {
+export async function insertSigningKey(db: Queries, key: SigningKey): Promise<void> {
   await db
     .insertInto("signing_key")
-    .values({ id: key.id, private_jwk: key.privateJwk, created_at: key.now })
+    .values({ id: key.id, private_jwk: key.privateJwk, created_at: key.createdAt })
     .execute();
+}
+
+export async function deleteSigningKeys(db: Queries, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await db.deleteFrom("signing_key").where("id", "in", ids).execute();
 }

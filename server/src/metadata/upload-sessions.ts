@@ -80,6 +80,31 @@ export async function hasUploadSession(db: Queries, registryId: number): Promise
   return row !== undefined;
 }
 
+/**
+ * What an account has under way. Counted where it lies, without a lock: uploads do not queue for a
+ * counter, and two that begin at the same moment may not see each other.
+ */
+export async function countUploadSessions(
+  db: Queries,
+  accountId: number,
+): Promise<{ sessions: number; stagedBytes: number }> {
+  const row = await db
+    .selectFrom("upload_session")
+    .select((eb) => [
+      eb.fn.countAll<number>().as("sessions"),
+      eb.fn.sum<number | string | null>("length").as("stagedBytes"),
+    ])
+    .where("registry_id", "in", (eb) =>
+      eb
+        .selectFrom("registry")
+        .select("registry.id")
+        .where("registry.account_id", "=", accountId)
+        .where("registry.deleted_at", "is", null),
+    )
+    .executeTakeFirstOrThrow();
+  return { sessions: row.sessions, stagedBytes: Number(row.stagedBytes ?? 0) };
+}
+
 /** Bytes that a session had staged when it was given up. */
 export interface AbandonedUpload {
   region: Region;

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "UNAUTHORIZED"
   | "DENIED"
   | "UNSUPPORTED"
+  | "TOOMANYREQUESTS"
   // Ours.
   | "ACCOUNT_HAS_REGISTRY"
   | "BLOB_REFERENCED"

@@ -94,6 +94,17 @@ export function parseRepositoryPath(text: string): RepositoryPath {
   };
 }
 
+/** Whether {@link parseRepositoryPath} takes it. */
+export function isRepositoryPath(text: string): boolean {
+  try {
+    parseRepositoryPath(text);
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryError) return false;
+    throw error;
+  }
+}
+
 /**
  * @throws {RegistryError} TAG_INVALID
  */

@@ -25,6 +25,13 @@ export interface Access {
   actions: readonly string[];
 }
 
+/** The entry that opens the catalog. */
+export const CATALOG = { type: "registry", name: "catalog", actions: ["*"] } as const;
+
+export function presentScope({ type, name, actions }: Access): string {
+  return `${type}:${name}:${actions.join(",")}`;
+}
+
 /**
  * Parses the token service's `scope`: entries of `type[(class)]:name:action[,action]`, separated by spaces. The name
  * may hold a colon. Entries of another form are skipped, as clients expect; nothing is ever widened.

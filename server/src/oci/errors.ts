@@ -17,6 +17,7 @@ export const RESPONSES = {
   UNAUTHORIZED: [401, "UNAUTHORIZED"],
   DENIED: [403, "DENIED"],
   UNSUPPORTED: [405, "UNSUPPORTED"],
+  TOOMANYREQUESTS: [429, "TOOMANYREQUESTS"],
   ACCOUNT_HAS_REGISTRY: [403, "DENIED"],
   BLOB_REFERENCED: [405, "UNSUPPORTED"],
   GARBAGE_COLLECTION_ACTIVE: [403, "DENIED"],
@@ -35,6 +36,9 @@ export const RESPONSES = {
   UPLOAD_RANGE_INVALID: [416, "BLOB_UPLOAD_INVALID"],
 } as const satisfies Record<ErrorCode, readonly [status: number, code: string]>;
 
+/** What an account has open ends when its uploads do: after a while, not at a known time. */
+const RETRY_AFTER_SECONDS = 60;
+
 /** Answers whatever a data-plane route throws, in the words of the distribution spec ("Error Codes"). */
 export function answerError(
   failure: FastifyError | RegistryError,
@@ -44,6 +48,7 @@ export function answerError(
   const error = isTooLarge(failure) ? manifestTooLarge(failure) : failure;
   if (error instanceof RegistryError) {
     const [status, code] = RESPONSES[error.code];
+    if (status === 429) reply.header("retry-after", RETRY_AFTER_SECONDS);
     reply.code(status).send({ errors: presentErrors(code, error) });
     return;
   }

@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { type AccessContext, requireLogin } from "../auth/access.ts";
 import type { Backend } from "../registry/backend.ts";
 import { blobRoutes } from "./blobs.ts";
+import { catalogRoutes } from "./catalog.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { tagRoutes } from "./tags.ts";
@@ -21,7 +22,7 @@ export function dataPlane(context: AccessContext & { backend: Backend }) {
     });
 
     // Each group has its own parser of bodies: a manifest is gathered, a blob streams.
-    for (const routes of [blobRoutes, uploadRoutes, manifestRoutes, tagRoutes]) {
+    for (const routes of [blobRoutes, uploadRoutes, manifestRoutes, tagRoutes, catalogRoutes]) {
       app.register((group, _options, done) => {
         routes(group, context);
         done();

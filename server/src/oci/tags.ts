@@ -2,16 +2,14 @@ import type { FastifyInstance } from "fastify";
 import { type AccessContext, accessOf, requireAccess } from "../auth/access.ts";
 import { listTagNames } from "../metadata/tags.ts";
 import { RegistryError } from "../model/errors.ts";
-import { presentPath, type TagName } from "../model/name.ts";
+import { presentPath } from "../model/name.ts";
 import type { Backend } from "../registry/backend.ts";
 import { getRepository } from "../registry/blobs.ts";
-
-/** The longest page, and the one that a client gets who asks for none. */
-const MAX_PAGE = 1000;
+import { nextLink, type PageQuery, parsePage } from "./pages.ts";
 
 interface TagsRequest {
   Params: { name: string };
-  Querystring: { n?: unknown; last?: unknown };
+  Querystring: PageQuery;
 }
 
 export function tagRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
@@ -22,8 +20,7 @@ export function tagRoutes(app: FastifyInstance, context: AccessContext & { backe
     "/:name/tags/list",
     { onRequest: requireAccess(context, "pull") },
     async (request, reply) => {
-      const limit = parsePageSize(request.query.n);
-      const after = parseLast(request.query.last);
+      const { limit, after } = parsePage(request.query);
       const access = accessOf(request);
 
       const repository = await getRepository(backend, access);
@@ -35,26 +32,8 @@ export function tagRoutes(app: FastifyInstance, context: AccessContext & { backe
         limit === 0 ? [] : await listTagNames(backend.db, repository.id, { after, limit: limit + 1 });
       const tags = found.slice(0, limit);
 
-      if (found.length > limit) reply.header("link", nextLink(path, limit, tags.at(-1)));
+      if (found.length > limit) reply.header("link", nextLink(`/v2/${path}/tags/list`, limit, tags.at(-1)));
       return { name: path, tags };
     },
   );
-}
-
-/** Relative, so that it names no host that somebody else put into the request (RFC 8288). */
-function nextLink(path: string, limit: number, last: TagName | undefined): string {
-  return `</v2/${path}/tags/list?n=${limit}&last=${encodeURIComponent(last ?? "")}>; rel="next"`;
-}
-
-/** Any text may be the last name that a client has; from a zero byte on, which no database takes, it decides nothing. */
-function parseLast(value: unknown): string | undefined {
-  return typeof value === "string" ? value.split("\0", 1)[0] : undefined;
-}
-
-function parsePageSize(value: unknown): number {
-  if (value === undefined) return MAX_PAGE;
-  if (typeof value !== "string" || !/^\d+$/.test(value)) {
-    throw new RegistryError("PAGINATION_INVALID", "n is a number of tags: 0 or more");
-  }
-  return Math.min(Number(value), MAX_PAGE);
 }

@@ -1,6 +1,13 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type AccessContext, accessOf, requireAccess, requireUploadAccess } from "../auth/access.ts";
+import {
+  type AccessContext,
+  accessOf,
+  requireAccess,
+  requireUploadAccess,
+  uploaderOf,
+} from "../auth/access.ts";
+import { allowedActions } from "../auth/scopes.ts";
 import { findRegistryByName } from "../metadata/registries.ts";
 import type { UploadSession } from "../metadata/upload-sessions.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../model/digest.ts";
@@ -11,6 +18,7 @@ import { parseUploadId } from "../model/upload-id.ts";
 import type { Backend } from "../registry/backend.ts";
 import { mountBlob, type Place } from "../registry/blobs.ts";
 import {
+  type Arriving,
   appendToUpload,
   cancelUpload,
   commitUpload,
@@ -48,11 +56,11 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
       if (mounted !== undefined) return answerCommitted(reply, access, mounted);
       if (wholeDigest !== undefined) {
         const digest = parseQueryDigest(wholeDigest);
-        const startsAt = parseStart(request);
-        await uploadAtOnce(backend, access, access, request.body as Readable | undefined, startsAt, digest);
+        const body = request.body as Readable | undefined;
+        await uploadAtOnce(backend, access, uploaderOf(request), body, parseArriving(request), digest);
         return answerCommitted(reply, access, digest);
       }
-      const session = await startUpload(backend, access, access);
+      const session = await startUpload(backend, access, uploaderOf(request));
 
       setSessionHeaders(reply, access, session);
       return reply.code(202).send();
@@ -65,7 +73,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     { onRequest: requireUploadAccess(context) },
     async (request, reply) => {
       const access = accessOf(request);
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       // A refused chunk is answered with where the session stands.
       setSessionHeaders(reply, access, session);
@@ -83,7 +91,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     async (request, reply) => {
       const access = accessOf(request);
       const digest = parseQueryDigest(request.query.digest);
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       setSessionHeaders(reply, access, session);
       await commitUpload(backend, await appendBody(backend, request, session, digest), digest);
@@ -99,7 +107,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     async (request, reply) => {
       const access = accessOf(request);
 
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       setSessionHeaders(reply, access, session);
       return reply.code(204).send();
@@ -112,7 +120,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
     { onRequest: requireUploadAccess(context) },
     async (request, reply) => {
       const access = accessOf(request);
-      const session = await getUpload(backend, access, access, parseUploadId(request.params.id));
+      const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       await cancelUpload(backend, session);
 
@@ -128,17 +136,19 @@ async function appendBody(
   session: UploadSession,
   digest?: Digest,
 ): Promise<UploadSession> {
-  const startsAt = parseStart(request);
+  const arriving = parseArriving(request);
   const body = request.body as Readable | undefined;
   if (body === undefined) return session;
   const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
-  return appendToUpload(backend, session, body, { startsAt, algorithm });
+  const { accountId } = accessOf(request).registry;
+  return appendToUpload(backend, session, body, accountId, { ...arriving, algorithm });
 }
 
-/** Where a chunk says that it starts (distribution-spec, "Pushing a blob in chunks"). */
-function parseStart(request: FastifyRequest): number | undefined {
-  const header = request.headers["content-range"];
-  if (header === undefined) return undefined;
+/** How much a request brings, and where a chunk says that it starts (distribution-spec, "Pushing a blob in chunks"). */
+function parseArriving(request: FastifyRequest): Arriving {
+  const { "content-range": header, "content-length": announced } = request.headers;
+  const length = announced === undefined ? undefined : Number(announced);
+  if (header === undefined) return { startsAt: undefined, length };
   const range = parseContentRange(header);
   if (range === undefined) {
     throw new RegistryError(
@@ -146,14 +156,13 @@ function parseStart(request: FastifyRequest): number | undefined {
       "a chunk's Content-Range is <first byte>-<last byte>, without a unit, for example 0-1023",
     );
   }
-  const length = request.headers["content-length"];
   if (length === undefined) {
     throw new RegistryError("SIZE_INVALID", "a chunk with a Content-Range says its Content-Length too");
   }
-  if (Number(length) !== range.end - range.start + 1) {
-    throw new RegistryError("SIZE_INVALID", `the Content-Range ${header} is not ${length} bytes long`);
+  if (length !== range.end - range.start + 1) {
+    throw new RegistryError("SIZE_INVALID", `the Content-Range ${header} is not ${announced} bytes long`);
   }
-  return range.start;
+  return { startsAt: range.start, length };
 }
 
 function parseQueryDigest(value: unknown): Digest {
@@ -184,18 +193,21 @@ function findDigest(value: unknown): Digest | undefined {
   }
 }
 
-/** The repository to mount from, where the token may pull there. */
+/** The repository to mount from, where the token pulls from there and its credential still may. */
 async function findMountSource(
   { db }: Backend,
   request: FastifyRequest,
   from: unknown,
 ): Promise<Place | undefined> {
   if (typeof from !== "string") return undefined;
-  const entry = accessOf(request).token.access.find(({ name }) => name === from);
+  const { credential, token } = accessOf(request);
+  const entry = token?.access.find(({ name }) => name === from);
   if (entry === undefined || !entry.actions.includes("pull")) return undefined;
   const path = parseRepositoryPath(from);
   const registry = await findRegistryByName(db, path.registry);
-  return registry?.id === entry.registryId ? { registry, repository: path.repository } : undefined;
+  if (registry?.id !== entry.registryId) return undefined;
+  const source = { registry, repository: path.repository };
+  return (await allowedActions(db, credential, source, ["pull"])).length > 0 ? source : undefined;
 }
 
 function setSessionHeaders(reply: FastifyReply, place: Place, { id, staged }: UploadSession): void {

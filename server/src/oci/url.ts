@@ -21,6 +21,7 @@ const ENDPOINTS = [
   /^(.+)(\/blobs\/[^/]+)$/,
   /^(.+)(\/manifests\/[^/]+)$/,
   /^(.+)(\/tags\/list)$/,
+  /^(.+)(\/_oci\/ext\/discover)$/,
 ];
 
 const PREFIX = "/v2/";

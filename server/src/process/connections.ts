@@ -24,14 +24,17 @@ export function watchConnections(server: Server): Connections {
       if (draining && owed.size === 0) drained.resolve();
     });
   });
-  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+  const owe = ({ socket }: IncomingMessage, response: ServerResponse) => {
     owed.set(socket, (owed.get(socket) ?? 0) + 1);
     response.once("close", () => {
       const rest = (owed.get(socket) ?? 1) - 1;
       if (owed.has(socket)) owed.set(socket, rest);
       if (draining && rest === 0) socket.destroySoon();
     });
-  });
+  };
+  server.on("request", owe);
+  // Who waits to be told to send a body is announced by this event alone.
+  server.on("checkContinue", owe);
 
   return {
     async drain(limitSeconds) {

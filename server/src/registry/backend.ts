@@ -14,6 +14,7 @@ import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
 import { RunningHashes } from "./running-hashes.ts";
+import { type UnderWay, UploadsUnderWay } from "./uploads-under-way.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** What the rules act on. */
@@ -28,10 +29,16 @@ export interface Backend extends AsyncDisposable {
   writeTokenLifeMs: number;
   /** Whether a run of garbage collection pauses pushes, where neither it nor its registry says. */
   garbageCollectionWrites: Writes;
+  underWay: UploadsUnderWay;
   hashes: RunningHashes;
   /** Rung when there is something for the background to do at once. */
   wakeup: Wakeup;
 }
+
+const NO_LIMITS: UnderWay = {
+  sessions: Number.POSITIVE_INFINITY,
+  stagedBytes: Number.POSITIVE_INFINITY,
+};
 
 export interface BackendOptions {
   dataDir: string;
@@ -41,6 +48,8 @@ export interface BackendOptions {
   writeTokenLifeSeconds: number;
   /** `pause` where it is missing. */
   garbageCollectionWrites?: Writes;
+  /** What an account may upload at once; as much as it likes where it is missing. */
+  uploadLimits?: UnderWay;
 }
 
 /** A database whose blobs lie in another folder. */
@@ -121,6 +130,7 @@ export function createBackend(parts: {
   leaseSeconds: number;
   writeTokenLifeSeconds: number;
   garbageCollectionWrites?: Writes;
+  uploadLimits?: UnderWay;
   now?: () => number;
 }): Backend {
   const { db, stores } = parts;
@@ -131,6 +141,7 @@ export function createBackend(parts: {
     leaseMs: parts.leaseSeconds * 1000,
     writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
     garbageCollectionWrites: parts.garbageCollectionWrites ?? "pause",
+    underWay: new UploadsUnderWay(parts.uploadLimits ?? NO_LIMITS),
     hashes: new RunningHashes(),
     wakeup: new Wakeup(),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),

@@ -11,6 +11,7 @@ import { RegistryError } from "../model/errors.ts";
 import { parseRepositoryPath, presentPath, type RegistryName, type RepositoryPath } from "../model/name.ts";
 import type { Access, Action } from "../model/scope.ts";
 import type { Backend } from "./backend.ts";
+import type { Place } from "./blobs.ts";
 import { createFirstRegistry } from "./registries.ts";
 
 /** What a token for the data plane is to open: actions in a repository of a registry. */
@@ -20,18 +21,18 @@ export interface Grant {
   actions: readonly Action[];
 }
 
-/** Which actions a credential has in a registry, of those that were asked for. */
-export type Decide = (registry: Registry, requested: readonly string[]) => Action[];
+/** Which actions the caller has in a repository, of those that were asked for. */
+export type Decide = (place: Place, requested: readonly string[]) => Promise<Action[]>;
 
 /**
- * Decides what of the requested access is granted. What is not is left out, and a registry that is not there and one
- * that the credential does not open look alike. An owner's first push makes the registry that the image's name begins
+ * Decides what of the requested access is granted, to a credential or to nobody in particular. What is not is left out,
+ * and a registry that is not there and one that the caller does not open look alike. An owner's first push makes the registry that the image's name begins
  * with, where the account has none.
  * @throws {RegistryError} SCOPE_INVALID, NAME_INVALID, DENIED
  */
 export async function decideGrants(
   backend: Backend,
-  token: ApiToken,
+  token: ApiToken | undefined,
   requested: readonly Access[],
   decide: Decide,
 ): Promise<Grant[]> {
@@ -40,7 +41,8 @@ export async function decideGrants(
     const registry = await findRegistryFor(backend, token, path.registry, actions);
     if (registry === undefined) continue;
     const before = grants.get(presentPath(path))?.actions ?? [];
-    const granted = [...new Set([...before, ...decide(registry, actions)])];
+    const decided = await decide({ registry, repository: path.repository }, actions);
+    const granted = [...new Set([...before, ...decided])];
     if (granted.length > 0) grants.set(presentPath(path), { path, registry, actions: granted });
   }
   return [...grants.values()];
@@ -105,19 +107,20 @@ function parsePaths(requested: readonly Access[]): { path: RepositoryPath; actio
   return paths;
 }
 
-/** The account's registry of that name; made now, where this is the first push of an owner who has none. */
+/** The registry of that name; made now, where this is the first push of an owner who has none. */
 async function findRegistryFor(
   backend: Backend,
-  token: ApiToken,
+  token: ApiToken | undefined,
   name: RegistryName,
   actions: readonly string[],
 ): Promise<Registry | undefined> {
   const found = await findRegistryByName(backend.db, name);
-  if (found?.accountId === token.accountId) return found;
-  if (token.kind !== "owner" || !actions.includes("push")) return undefined;
+  if (token?.kind !== "owner" || !actions.includes("push") || found?.accountId === token.accountId) {
+    return found;
+  }
   const own = await listRegistries(backend.db, token.accountId);
   // Another request of the same push may have made it since.
-  if (own.length > 0) return own.find((registry) => registry.name === name);
+  if (own.length > 0) return own.find((registry) => registry.name === name) ?? found;
   if (found !== undefined) {
     throw new RegistryError("DENIED", `the registry name ${name} is taken: push under another one`);
   }
@@ -128,7 +131,6 @@ async function findRegistryFor(
     const lost =
       error instanceof RegistryError && ["ACCOUNT_HAS_REGISTRY", "NAME_TAKEN"].includes(error.code);
     if (!lost) throw error;
-    const other = await findRegistryByName(backend.db, name);
-    return other?.accountId === token.accountId ? other : undefined;
+    return findRegistryByName(backend.db, name);
   }
 }

@@ -8,6 +8,7 @@ import {
   insertRegistry,
   listRegistries,
   type Registry,
+  setRegistryPublic,
 } from "../metadata/registries.ts";
 import { putSubscription } from "../metadata/subscriptions.ts";
 import { RegistryError } from "../model/errors.ts";
@@ -89,6 +90,11 @@ export async function deleteRegistry({ db, now, wakeup }: Backend, registry: Reg
     if (run !== undefined) await advanceGarbageCollection(tx, run, "cancelled", now());
   });
   wakeup.ring();
+}
+
+/** Lets anybody pull from all of a registry's repositories, or no longer. */
+export function makeRegistryPublic({ db }: Backend, registry: Registry, isPublic: boolean): Promise<void> {
+  return transact(db, (tx) => setRegistryPublic(tx, registry.id, isPublic));
 }
 
 /**

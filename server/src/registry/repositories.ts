@@ -1,6 +1,11 @@
 import { transact } from "../metadata/database.ts";
 import { insertRegistryChange } from "../metadata/registries.ts";
-import { hideRepository, lockRepository } from "../metadata/repositories.ts";
+import {
+  hideRepository,
+  lockRepository,
+  type Repository,
+  setRepositoryPublic,
+} from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import type { Backend } from "./backend.ts";
 import { getRepository, type Place } from "./blobs.ts";
@@ -24,4 +29,13 @@ export async function deleteRepository(backend: Backend, place: Place): Promise<
     }
   });
   wakeup.ring();
+}
+
+/** Lets anybody pull from a repository, or no longer, as far as its registry is not public. */
+export function makeRepositoryPublic(
+  { db }: Backend,
+  repository: Repository,
+  isPublic: boolean,
+): Promise<void> {
+  return transact(db, (tx) => setRepositoryPublic(tx, repository.id, isPublic));
 }

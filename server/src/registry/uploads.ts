@@ -28,19 +28,29 @@ const SESSION_LIFE_MS = 24 * 60 * 60 * 1000;
  */
 export const STORE_CALL_LIMIT_MS = 60 * 1000;
 
+/** What a request says of the bytes that it brings. */
+export interface Arriving {
+  startsAt: number | undefined;
+  length: number | undefined;
+}
+
 /** Who uploads: the credential, and the write JWT that it got. A session goes on for the credential alone. */
 export interface Uploader {
   apiTokenId: number;
   writeTokenId: string;
 }
 
-/** Begins an upload session, and the repository where there is none. */
+/**
+ * Begins an upload session, and the repository where there is none.
+ * @throws {RegistryError} TOOMANYREQUESTS
+ */
 export async function startUpload(
   backend: Backend,
   { registry, repository: name }: Place,
   uploader: Uploader,
 ): Promise<UploadSession> {
   const { db, now } = backend;
+  await backend.underWay.admit(db, registry.accountId, { sessions: 1 });
   const session = await transactRelaxed(db, async (tx) => {
     const repository = await putRepository(tx, registry.id, name, now());
     const session: UploadSession = {
@@ -88,17 +98,19 @@ export async function getUpload(
 
 /**
  * Appends `source` to the session. Where `startsAt` is given, it has to be where the session stands. What arrived before
- * a failure is kept, as far as it can be: the session's status says how much.
- * @throws {RegistryError} UPLOAD_RANGE_INVALID, BLOB_UPLOAD_UNKNOWN, STORAGE_FULL
+ * a failure is kept, as far as it can be: the session's status says how much. `length` is what the client announces.
+ * @throws {RegistryError} UPLOAD_RANGE_INVALID, BLOB_UPLOAD_UNKNOWN, TOOMANYREQUESTS, STORAGE_FULL
  */
 export async function appendToUpload(
   backend: Backend,
   session: UploadSession,
   source: Readable,
-  { startsAt, algorithm }: { startsAt: number | undefined; algorithm: DigestAlgorithm },
+  accountId: number,
+  { startsAt, length, algorithm }: Arriving & { algorithm: DigestAlgorithm },
 ): Promise<UploadSession> {
   if (startsAt !== undefined && startsAt !== session.staged.length) throw wrongOffset(session);
-  return alone(backend, session, () => append(backend, session, source, algorithm));
+  await backend.underWay.admit(backend.db, accountId, { stagedBytes: length ?? 0 });
+  return alone(backend, session, () => append(backend, session, source, accountId, algorithm));
 }
 
 /**
@@ -112,14 +124,14 @@ export async function commitUpload(backend: Backend, session: UploadSession, dig
 
 /**
  * Begins, fills and ends an upload in one. Where that fails, what was staged goes at once: nobody was told of the session.
- * @throws {RegistryError} DIGEST_INVALID, UPLOAD_RANGE_INVALID, STORAGE_FULL
+ * @throws {RegistryError} DIGEST_INVALID, UPLOAD_RANGE_INVALID, TOOMANYREQUESTS, STORAGE_FULL
  */
 export async function uploadAtOnce(
   backend: Backend,
   place: Place,
   uploader: Uploader,
   source: Readable | undefined,
-  startsAt: number | undefined,
+  arriving: Arriving,
   digest: Digest,
 ): Promise<void> {
   const session = await startUpload(backend, place, uploader);
@@ -128,7 +140,10 @@ export async function uploadAtOnce(
     const filled =
       source === undefined
         ? session
-        : await appendToUpload(backend, session, source, { startsAt, algorithm });
+        : await appendToUpload(backend, session, source, place.registry.accountId, {
+            ...arriving,
+            algorithm,
+          });
     await commitUpload(backend, filled, digest);
   } catch (error) {
     // Where this fails as well (a full disk holds the rows too), the session expires.
@@ -163,6 +178,7 @@ async function append(
   backend: Backend,
   session: UploadSession,
   source: Readable,
+  accountId: number,
   algorithm: DigestAlgorithm,
 ): Promise<UploadSession> {
   const { db, now, hashes } = backend;
@@ -182,10 +198,15 @@ async function append(
     if (!advanced) throw unknownUpload();
     kept = staged;
   };
+  const keepInRoom = async (staged: Staged): Promise<void> => {
+    await keep(staged);
+    await backend.underWay.admit(db, accountId, {});
+  };
   try {
     // The row that names the key is on disk before the first byte lies under it.
     await db.durable();
-    const staged = await storeOf(backend, session.region).append(storageKey, session.staged, source, keep);
+    const store = storeOf(backend, session.region);
+    const staged = await store.append(storageKey, session.staged, source, keepInRoom);
     await keep(staged);
     if (running !== undefined) hashes.keep(id, { ...running, length: staged.length });
     return { ...session, staged };

@@ -20,12 +20,14 @@ import {
 } from "../../src/metadata/accounts.ts";
 import { Database, type Engine, transact } from "../../src/metadata/database.ts";
 import { openPostgres } from "../../src/metadata/postgres.ts";
+import { insertRegistry } from "../../src/metadata/registries.ts";
 import { openSqlite } from "../../src/metadata/sqlite.ts";
 import { parseRegistryName } from "../../src/model/name.ts";
 import { REGIONS, type Region } from "../../src/model/region.ts";
 import { TOKEN_SCOPES, type TokenScope } from "../../src/model/scope.ts";
 import { type Backend, type BackendOptions, createBackend, openBackend } from "../../src/registry/backend.ts";
 import { createFirstRegistry } from "../../src/registry/registries.ts";
+import type { UnderWay } from "../../src/registry/uploads-under-way.ts";
 import type { BlobStore } from "../../src/storage/blob-store.ts";
 import { MemoryBlobStore } from "../../src/storage/memory.ts";
 import type { Content, Image, Index } from "./images.ts";
@@ -59,6 +61,7 @@ export interface TestRegistryOptions {
   publicUrl?: URL;
   trustedProxies?: string[];
   openMetrics?: boolean;
+  uploadLimits?: UnderWay;
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -82,7 +85,14 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const backend = createBackend({ db, stores, ...lives, now: () => db.now() + clock.skipped });
+  const { uploadLimits } = options;
+  const backend = createBackend({
+    db,
+    stores,
+    ...lives,
+    ...(uploadLimits === undefined ? {} : { uploadLimits }),
+    now: () => db.now() + clock.skipped,
+  });
   resources.use(backend);
   await ensureOwner(backend, { pinnedToken: OWNER_TOKEN, handOver: async () => {} });
   const app = await buildApp(backend, {
@@ -184,6 +194,16 @@ export class TestRegistry implements AsyncDisposable {
       body: { name, subscription_tier_slug: "professional", ...(region === undefined ? {} : { region }) },
     });
     if (answer.status !== 201) throw new Error(`registry ${name} was not created: ${answer.body}`);
+  }
+
+  /** One more registry of the owner's account. */
+  async addRegistry(name: string): Promise<void> {
+    const { db, now } = this.backend;
+    await transact(db, async (tx) => {
+      const accountId = await getFirstAccountId(tx);
+      const registry = { uuid: randomUUID(), accountId, name: parseRegistryName(name), region: REGIONS[0] };
+      await insertRegistry(tx, { ...registry, now: now() });
+    });
   }
 
   /** A credential for the owner's registry, as docker would have it in its config.json. */

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
+import { access } from "./0003-access.ts";
 import type { ColumnTypes } from "./column-types.ts";
 
 /**
@@ -9,6 +10,7 @@ import type { ColumnTypes } from "./column-types.ts";
  */
 const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0001-initial": initial,
+  "0003-access": access,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
