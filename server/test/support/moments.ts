@@ -23,6 +23,8 @@ export interface Moment {
   what: string;
   /** The process of PostgreSQL that works on the statement. */
   pid?: number;
+  /** Why it failed, after it has. */
+  error?: unknown;
 }
 
 /** Told of each moment; what is watched goes on when this returns. */
@@ -55,12 +57,19 @@ export function watchStore(store: BlobStore, watcher: Watcher): BlobStore {
   };
 }
 
-async function around<T>(watcher: Watcher, moment: Omit<Moment, "when">, work: () => Promise<T>): Promise<T> {
+async function around<T>(
+  watcher: Watcher,
+  moment: Pick<Moment, "what" | "pid">,
+  work: () => Promise<T>,
+): Promise<T> {
   await watcher({ when: "before", ...moment });
   try {
-    return await work();
-  } finally {
+    const result = await work();
     await watcher({ when: "after", ...moment });
+    return result;
+  } catch (error) {
+    await watcher({ when: "after", ...moment, error });
+    throw error;
   }
 }
 

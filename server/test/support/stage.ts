@@ -23,6 +23,8 @@ export class Actor {
   /** The statement that it is in. */
   inside: Moment | undefined;
   inTransaction = false;
+  /** Whether the database broke a deadlock that it was in. What is tried again then, succeeds; but locks have an order. */
+  deadlocked = false;
   held: Moment | undefined;
   #gate: (() => void) | undefined;
   #count = 0;
@@ -37,6 +39,7 @@ export class Actor {
   async come(moment: Moment): Promise<void> {
     if (moment.when === "after") {
       this.inside = undefined;
+      this.deadlocked ||= isDeadlock(moment.error);
       this.inTransaction = moment.what === "begin" || (this.inTransaction && !endsTransaction(moment.what));
       return;
     }
@@ -64,6 +67,10 @@ export class Actor {
     this.#holdAt = Number.POSITIVE_INFINITY;
     this.step();
   }
+}
+
+function isDeadlock(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "40P01";
 }
 
 function endsTransaction(what: string): boolean {

@@ -6,6 +6,7 @@
  *              · child, untagged · an expired upload, a live one, one to be finished
  *     acme/b   stale (unreferenced)
  *     acme/h   an image, hidden
+ *     other/x  stale (unreferenced), in a registry of another account
  *
  * Every lease but those of the live upload is over. Where somebody pushes there is a live write token.
  */
@@ -22,8 +23,9 @@ import { purgeUploadSessions, purgeWriteTokens } from "../../src/gc/upload-sessi
 import { type Finding, verify } from "../../src/gc/verify.ts";
 import { transactRelaxed } from "../../src/metadata/database.ts";
 import type { GarbageCollection } from "../../src/metadata/garbage-collections.ts";
-import type { Registry } from "../../src/metadata/registries.ts";
+import { findRegistryByName, type Registry } from "../../src/metadata/registries.ts";
 import type { Schema } from "../../src/metadata/schema.ts";
+import { parseRegistryName } from "../../src/model/name.ts";
 import type { StorageKey } from "../../src/model/storage-key.ts";
 import { foldUsage } from "../../src/registry/usage.ts";
 import type { BlobStore } from "../../src/storage/blob-store.ts";
@@ -90,10 +92,13 @@ export class World implements AsyncDisposable {
   readonly index: Index = anIndex([this.child, this.old]);
   /** Over stale and what old needs, listed in the other order than old lists them. */
   readonly next: Image = over([this.stale, ...this.old.blobs.toReversed()]);
+  /** Over what next is over, from the other end. */
+  readonly opposite: Image = over([this.stale, ...this.old.blobs.toReversed()].toReversed());
   token = "";
   liveUpload = "";
   finishedUpload = "";
   acme!: Registry;
+  other!: Registry;
   run!: GarbageCollection;
   readonly #store: BlobStore;
   readonly #resources: AsyncDisposableStack;
@@ -150,7 +155,12 @@ export class World implements AsyncDisposable {
     const abandoned = await registry.startUpload("acme/a", token);
     mustBe(202, await registry.oci("PATCH", abandoned, token, { body: "what nobody goes on with" }));
     await registry.oci("DELETE", await registry.startUpload("acme/a", token), token);
-    this.acme = await this.#findRegistry();
+    const owner = await registry.addAccount("other");
+    mustBe(
+      201,
+      await registry.pushBlob("other/x", this.stale, await registry.tokenFor("other/x", "pull,push", owner)),
+    );
+    [this.acme, this.other] = await this.#listRegistries();
 
     // Every lease and every token is over, and the upload has expired.
     this.passSeconds(LEASE_SECONDS + 1);
@@ -180,17 +190,10 @@ export class World implements AsyncDisposable {
     this.#skipped += seconds;
   }
 
-  async #findRegistry(): Promise<Registry> {
-    const row = await this.registry.backend.db.selectFrom("registry").selectAll().executeTakeFirstOrThrow();
-    return {
-      id: row.id,
-      uuid: row.uuid,
-      accountId: row.account_id,
-      name: row.name,
-      region: row.region,
-      readOnly: false,
-      createdAt: row.created_at,
-    };
+  async #listRegistries(): Promise<[Registry, Registry]> {
+    const { db } = this.registry.backend;
+    const found = ["acme", "other"].map((name) => findRegistryByName(db, parseRegistryName(name)));
+    return (await Promise.all(found)) as [Registry, Registry];
   }
 
   async #save(): Promise<Snapshot> {
@@ -396,7 +399,24 @@ const put =
 export const putManifest = put((world) => world.next);
 export const putTaggedManifest = put((world) => world.next, "kept");
 export const putKnownManifest = put((world) => world.old);
+export const putOpposite = put((world) => world.opposite);
 export const putIndex = put((world) => world.index, "multi");
+
+/** As containerd pushes an index: a child that it is told is there is not sent again. */
+export const headThenPutIndex: Act = async (world) => {
+  const { registry, token, index } = world;
+  for (const { manifest } of index.images) {
+    const url = `/v2/acme/a/manifests/${manifest.digest}`;
+    const head = await registry.oci("HEAD", url, token, { headers: { accept: manifest.mediaType } });
+    if (anAnswer(head, 200, 404).status === 404) return {};
+  }
+  const claims = await putIndex(world);
+  return {
+    manifests: index.images.map((image) => ["acme/a", image]),
+    ...claims,
+    refused: !claims?.manifests,
+  };
+};
 
 /** A push as docker does it: what is there is not sent again. */
 export const pushAsDocker: Act = async (world) => {
@@ -442,6 +462,11 @@ export const deleteBlob: Act = async ({ registry, token, stale }) => {
   return { deleted: [stale.digest] };
 };
 
+export const aDayPasses: Act = async (world) => {
+  world.passSeconds(LEASE_SECONDS);
+  return {};
+};
+
 /** Works until there is nothing left to do. */
 const worker =
   (work: (world: World) => Promise<number>): Act =>
@@ -454,6 +479,9 @@ export const sweepManifestsOfAcme = worker(({ registry, acme }) =>
   sweepManifests(registry.backend, { registryId: acme.id }, 10),
 );
 export const sweepLinksOfAcme = worker(({ registry, run }) => sweepLinks(registry.backend, run, 100));
+export const sweepLinksOfOther = worker(({ registry, run, other }) =>
+  sweepLinks(registry.backend, { ...run, registryId: other.id }, 100),
+);
 export const reviewAllBlobs = worker(({ registry }) => reviewBlobs(registry.backend, 100));
 export const emptyAllTrash = worker(({ registry }) => emptyTrash(registry.backend, 100));
 export const purgeUploads = worker(({ registry }) => purgeUploadSessions(registry.backend, 100));
