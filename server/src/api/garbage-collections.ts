@@ -118,5 +118,8 @@ function presentRun(run: GarbageCollection): object {
     updated_at: presentTime(run.updatedAt),
     blobs_deleted: run.blobsDeleted,
     freed_bytes: run.freedBytes,
+    // Ours: a step that fails is tried again, up to five times.
+    failures: run.failures,
+    failure: run.failure,
   };
 }

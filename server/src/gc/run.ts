@@ -210,10 +210,21 @@ async function fail({ db, now }: Backend, run: GarbageCollection, error: unknown
   const pauseMs = 200 * 2 ** run.failures;
   await transact(db, async (tx) => {
     await lockRegistry(tx, run.registryId);
-    const failures = await recordFailure(tx, run.id, { leasedUntil: now() + pauseMs, now: now() });
+    const failures = await recordFailure(tx, run.id, {
+      failure: describeFailure(error),
+      leasedUntil: now() + pauseMs,
+      now: now(),
+    });
     if (failures >= MAX_FAILURES) await move(tx, run, "failed", now());
   });
   throw error;
+}
+
+/** For the registry's owner, who may not be the operator: what the database said is in the server's log. */
+function describeFailure(error: unknown): string {
+  if (error instanceof RegistryError) return error.message;
+  const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
+  return `the database refused a step${code}: the server's log says more`;
 }
 
 function unknownRun(): RegistryError {

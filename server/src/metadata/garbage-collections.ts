@@ -17,6 +17,8 @@ export interface GarbageCollection {
   freedBytes: number;
   /** How often its present step has failed in a row. */
   failures: number;
+  /** Why, the last time. */
+  failure: string | null;
   createdAt: number;
   updatedAt: number;
 }
@@ -32,6 +34,7 @@ const COLUMNS = [
   "blobs_deleted as blobsDeleted",
   "freed_bytes as freedBytes",
   "failures",
+  "failure",
   "created_at as createdAt",
   "updated_at as updatedAt",
 ] as const;
@@ -133,7 +136,7 @@ export async function leaseGarbageCollection(db: Queries, id: number, leasedUnti
     .execute();
 }
 
-/** Moves a run on, if it still stands where the caller saw it. Returns whether it did. */
+/** Moves a run on, if it still stands where the caller saw it. Returns whether it did. One that failed keeps to say why. */
 export async function advanceGarbageCollection(
   db: Queries,
   run: Pick<GarbageCollection, "id" | "status">,
@@ -142,7 +145,11 @@ export async function advanceGarbageCollection(
 ): Promise<boolean> {
   const row = await db
     .updateTable("garbage_collection")
-    .set({ status, failures: 0, updated_at: later("updated_at", now) })
+    .set({
+      status,
+      updated_at: later("updated_at", now),
+      ...(status === "failed" ? {} : { failures: 0, failure: null }),
+    })
     .where("id", "=", run.id)
     .where("status", "=", run.status)
     .returning("id")
@@ -162,6 +169,7 @@ export async function recordProgress(
       blobs_deleted: eb("blobs_deleted", "+", blobs),
       freed_bytes: eb("freed_bytes", "+", bytes),
       failures: 0,
+      failure: null,
       updated_at: later("updated_at", now),
     }))
     .where("id", "=", id)
@@ -172,12 +180,13 @@ export async function recordProgress(
 export async function recordFailure(
   db: Queries,
   id: number,
-  { leasedUntil, now }: { leasedUntil: number; now: number },
+  { failure, leasedUntil, now }: { failure: string; leasedUntil: number; now: number },
 ): Promise<number> {
   const row = await db
     .updateTable("garbage_collection")
     .set((eb) => ({
       failures: eb("failures", "+", 1),
+      failure,
       leased_until: leasedUntil,
       updated_at: later("updated_at", now),
     }))

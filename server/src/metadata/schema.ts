@@ -230,6 +230,7 @@ export interface GarbageCollectionRow {
   blobs_deleted: Generated<number>;
   freed_bytes: Generated<number>;
   failures: Generated<number>;
+  failure: Generated<string | null>;
   leased_until: Generated<number>;
   created_at: number;
   updated_at: number;
