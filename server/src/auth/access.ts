@@ -3,13 +3,13 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
-import { findRegistryByName, type Registry } from "../metadata/registries.ts";
+import { findRegistryByName, listRegistries, type Registry } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import { parseRepositoryPath, presentPath, type RepositoryName, type RepositoryPath } from "../model/name.ts";
 import type { Action, TokenScope } from "../model/scope.ts";
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
-import { hasScope } from "./scopes.ts";
+import { allowedActions, hasScope, opensRegistry } from "./scopes.ts";
 import { authenticate, isExpired } from "./tokens.ts";
 
 /** What the guards look things up in. */
@@ -121,6 +121,41 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
 /** As {@link requireAccess} for pushing, for a session that was begun while the JWT lived: it goes on after that. */
 export function requireUploadAccess(context: AccessContext): Guard {
   return requireAccess(context, "push", { afterExpiry: true });
+}
+
+/**
+ * The registry of a repository that a blob is to be mounted from, where the token may pull there. Where it may not, but
+ * its credential could get one that may, the client is sent for that: what is there is not looked at before.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+export async function findMountSource(
+  context: AccessContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  source: RepositoryPath,
+): Promise<Registry | undefined> {
+  const { registry: target, repository, token } = accessOf(request);
+  const registry = await findRegistryByName(context.backend.db, source.registry);
+  if (registry === undefined) return undefined;
+  const entry = token.access.find(({ name }) => name === presentPath(source));
+  if (entry?.registryId === registry.id && entry.actions.includes("pull")) return registry;
+  if (!(await listReadableRegistries(context, token)).includes(registry.id)) return undefined;
+  throw challenge(context, request, reply, {
+    scope: `${challengeScope({ registry: target.name, repository }, "push")} ${challengeScope(source, "pull")}`,
+    error: "insufficient_scope",
+    message: `the token does not allow pull in ${presentPath(source)}, which the blob is to be mounted from`,
+  });
+}
+
+/** The registries, by id, that a token's credential may pull from. */
+export async function listReadableRegistries(
+  { backend: { db } }: AccessContext,
+  { apiTokenId }: AccessToken,
+): Promise<number[]> {
+  const credential = await findApiTokenById(db, apiTokenId);
+  if (credential === undefined || allowedActions(credential, ["pull"]).length === 0) return [];
+  const registries = await listRegistries(db, credential.accountId);
+  return registries.filter((registry) => opensRegistry(credential, registry)).map(({ id }) => id);
 }
 
 /** Lets in any JWT of ours that is alive: that is what `docker login` asks. */

@@ -1,4 +1,6 @@
-import type { RepositoryName } from "../model/name.ts";
+import type { Digest } from "../model/digest.ts";
+import type { RepositoryName, RepositoryPath } from "../model/name.ts";
+import type { Region } from "../model/region.ts";
 import type { Queries } from "./database.ts";
 
 export interface Repository {
@@ -105,6 +107,36 @@ export async function countInRepository(
     }))
     .where("id", "=", id)
     .execute();
+}
+
+/** A repository of one of these registries that has a blob of the region, if there is one. */
+export async function findRepositoryWithBlob(
+  db: Queries,
+  registryIds: readonly number[],
+  region: Region,
+  digest: Digest,
+): Promise<RepositoryPath | undefined> {
+  if (registryIds.length === 0) return undefined;
+  return (
+    db
+      .selectFrom("blob")
+      // First whether the registry has it at all: other accounts' repositories may link it by the thousands.
+      .innerJoin("registry_blob", "registry_blob.blob_id", "blob.id")
+      .innerJoin("repository_blob as link", (join) =>
+        join
+          .onRef("link.blob_id", "=", "registry_blob.blob_id")
+          .onRef("link.registry_id", "=", "registry_blob.registry_id"),
+      )
+      .innerJoin("repository", "repository.id", "link.repository_id")
+      .innerJoin("registry", "registry.id", "link.registry_id")
+      .select(["registry.name as registry", "repository.name as repository"])
+      .where("blob.region", "=", region)
+      .where("blob.digest", "=", digest)
+      .where("registry_blob.registry_id", "in", registryIds)
+      .where("repository.deleted_at", "is", null)
+      .limit(1)
+      .executeTakeFirst()
+  );
 }
 
 /** Repositories that have manifests, by name: a page after a name, or a page after so many. */
