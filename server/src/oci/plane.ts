@@ -8,6 +8,7 @@ import type { Backend } from "../registry/backend.ts";
 import { blobRoutes } from "./blobs.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { manifestRoutes } from "./manifests.ts";
+import { referrerRoutes } from "./referrers.ts";
 import { tagRoutes } from "./tags.ts";
 import { uploadRoutes } from "./uploads.ts";
 
@@ -21,7 +22,7 @@ export function dataPlane(context: AccessContext & { backend: Backend }) {
     });
 
     // Each group has its own parser of bodies: a manifest is gathered, a blob streams.
-    for (const routes of [blobRoutes, uploadRoutes, manifestRoutes, tagRoutes]) {
+    for (const routes of [blobRoutes, uploadRoutes, manifestRoutes, referrerRoutes, tagRoutes]) {
       app.register((group, _options, done) => {
         routes(group, context);
         done();

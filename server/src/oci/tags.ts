@@ -2,9 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { type AccessContext, accessOf, requireAccess } from "../auth/access.ts";
 import { listTagNames } from "../metadata/tags.ts";
 import { RegistryError } from "../model/errors.ts";
-import { presentPath, type TagName } from "../model/name.ts";
+import { presentPath } from "../model/name.ts";
 import type { Backend } from "../registry/backend.ts";
 import { getRepository } from "../registry/blobs.ts";
+import { nextLink, parseLast } from "./pages.ts";
 
 /** The longest page, and the one that a client gets who asks for none. */
 const MAX_PAGE = 1000;
@@ -35,20 +36,13 @@ export function tagRoutes(app: FastifyInstance, context: AccessContext & { backe
         limit === 0 ? [] : await listTagNames(backend.db, repository.id, { after, limit: limit + 1 });
       const tags = found.slice(0, limit);
 
-      if (found.length > limit) reply.header("link", nextLink(path, limit, tags.at(-1)));
+      const last = tags.at(-1);
+      if (last !== undefined && found.length > limit) {
+        reply.header("link", nextLink(request, `/v2/${path}/tags/list`, { n: String(limit), last }));
+      }
       return { name: path, tags };
     },
   );
-}
-
-/** Relative, so that it names no host that somebody else put into the request (RFC 8288). */
-function nextLink(path: string, limit: number, last: TagName | undefined): string {
-  return `</v2/${path}/tags/list?n=${limit}&last=${encodeURIComponent(last ?? "")}>; rel="next"`;
-}
-
-/** Any text may be the last name that a client has; from a zero byte on, which no database takes, it decides nothing. */
-function parseLast(value: unknown): string | undefined {
-  return typeof value === "string" ? value.split("\0", 1)[0] : undefined;
 }
 
 function parsePageSize(value: unknown): number {

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
+import { sparseAndReferrers } from "./0002-sparse-and-referrers.ts";
 import type { ColumnTypes } from "./column-types.ts";
 
 /**
@@ -9,6 +10,7 @@ import type { ColumnTypes } from "./column-types.ts";
  */
 const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0001-initial": initial,
+  "0002-sparse-and-referrers": sparseAndReferrers,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
