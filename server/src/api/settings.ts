@@ -6,8 +6,11 @@ import {
   getGarbageCollectionSettings,
   type Schedule,
 } from "../metadata/registries.ts";
+import type { RepositorySettings } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { GARBAGE_COLLECTION_TYPES, WRITES, type Writes } from "../model/garbage-collection.ts";
+import { parseRepositoryName } from "../model/name.ts";
+import { changeRepositorySettings, findRepositorySettings } from "../registry/repositories.ts";
 import { oneOf, parseObject } from "./bodies.ts";
 import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
@@ -15,6 +18,10 @@ import { presentTime } from "./time.ts";
 
 interface RegistryRequest {
   Params: { registry: string };
+}
+
+interface RepositoryRequest {
+  Params: { registry: string; repository: string };
 }
 
 export function settingsRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -41,6 +48,32 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
       return presentSettings(await changeGarbageCollectionSettings(backend, registry, change));
     },
   );
+
+  // A repository's may be set before the first push to it.
+  app.get<RepositoryRequest>(
+    "/registries/:registry/repositories/:repository/settings",
+    { onRequest: requireScope(context, "registry:read") },
+    async (request) => {
+      const repository = parseRepositoryName(request.params.repository);
+      const registry = await registryOf(backend, request);
+
+      return presentRepositorySettings(await findRepositorySettings(backend, { registry, repository }));
+    },
+  );
+
+  app.patch<RepositoryRequest & { Body: unknown }>(
+    "/registries/:registry/repositories/:repository/settings",
+    { onRequest: requireScope(context, "registry:update") },
+    async (request) => {
+      const repository = parseRepositoryName(request.params.repository);
+      const change = parseRepositoryChange(request.body);
+      const registry = await registryOf(backend, request);
+
+      return presentRepositorySettings(
+        await changeRepositorySettings(backend, { registry, repository }, change),
+      );
+    },
+  );
 }
 
 interface Change {
@@ -59,6 +92,18 @@ function parseChange(body: unknown): Change {
   }
   if (schedule !== undefined) change.schedule = schedule === null ? undefined : parseSchedule(schedule);
   return change;
+}
+
+function parseRepositoryChange(body: unknown): Partial<RepositorySettings> {
+  const { sparse, ...others } = parseObject(body);
+  refuseUnknown(others, "");
+  return sparse === undefined ? {} : { sparse: parseFlag(sparse, "sparse") };
+}
+
+function parseFlag(value: unknown, name: string): boolean | undefined {
+  if (value === null) return undefined;
+  if (typeof value === "boolean") return value;
+  throw new RegistryError("SETTING_INVALID", `${name} is true, false or null`);
 }
 
 function parseSchedule(value: unknown): Schedule {
@@ -89,4 +134,8 @@ function presentSettings({ writes, schedule, nextAt }: GarbageCollectionSettings
       },
     },
   };
+}
+
+function presentRepositorySettings({ sparse }: RepositorySettings): object {
+  return { settings: { sparse: sparse ?? null } };
 }

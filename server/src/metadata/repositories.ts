@@ -139,6 +139,33 @@ export async function findRepositoryWithBlob(
   );
 }
 
+/** What an owner has set of a repository; `undefined` where it is as the installation has it. */
+export interface RepositorySettings {
+  /** Whether manifests are accepted without their content. */
+  sparse: boolean | undefined;
+}
+
+export async function getRepositorySettings(db: Queries, id: number): Promise<RepositorySettings> {
+  const { sparse } = await db
+    .selectFrom("repository")
+    .select("sparse")
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  return { sparse: sparse === null ? undefined : sparse !== 0 };
+}
+
+export async function putRepositorySettings(
+  db: Queries,
+  id: number,
+  { sparse }: RepositorySettings,
+): Promise<void> {
+  await db
+    .updateTable("repository")
+    .set({ sparse: sparse === undefined ? null : Number(sparse) })
+    .where("id", "=", id)
+    .execute();
+}
+
 /** Repositories that have manifests, by name: a page after a name, or a page after so many. */
 export async function listRepositories(
   db: Queries,

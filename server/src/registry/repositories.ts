@@ -1,6 +1,14 @@
 import { transact } from "../metadata/database.ts";
 import { insertRegistryChange } from "../metadata/registries.ts";
-import { hideRepository, lockRepository } from "../metadata/repositories.ts";
+import {
+  findRepository,
+  getRepositorySettings,
+  hideRepository,
+  lockRepository,
+  putLockedRepository,
+  putRepositorySettings,
+  type RepositorySettings,
+} from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import type { Backend } from "./backend.ts";
 import { getRepository, type Place } from "./blobs.ts";
@@ -24,4 +32,27 @@ export async function deleteRepository(backend: Backend, place: Place): Promise<
     }
   });
   wakeup.ring();
+}
+
+/** What is set of a repository, which need not have been pushed to yet. */
+export async function findRepositorySettings(
+  { db }: Backend,
+  { registry, repository: name }: Place,
+): Promise<RepositorySettings> {
+  const repository = await findRepository(db, registry.id, name);
+  return repository === undefined ? { sparse: undefined } : getRepositorySettings(db, repository.id);
+}
+
+/** Changes what is named of a repository's settings, and returns what they then are. */
+export async function changeRepositorySettings(
+  { db, now }: Backend,
+  { registry, repository: name }: Place,
+  change: Partial<RepositorySettings>,
+): Promise<RepositorySettings> {
+  return transact(db, async (tx) => {
+    const { id } = await putLockedRepository(tx, registry.id, name, now());
+    const settings = { ...(await getRepositorySettings(tx, id)), ...change };
+    await putRepositorySettings(tx, id, settings);
+    return settings;
+  });
 }
