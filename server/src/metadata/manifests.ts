@@ -147,7 +147,7 @@ export async function insertManifest(db: Queries, row: NewManifest): Promise<num
     .values({
       manifest_id: id,
       content: manifest.content,
-      annotations: JSON.stringify(manifest.annotations),
+      annotations: manifest.annotations,
     })
     .execute();
   await insertBlobEdges(db, id, repositoryId, manifest.blobs);
