@@ -30,6 +30,8 @@ export interface Config {
   readonly rateLimit: "off";
   /** Whether a run of garbage collection that does not say so pauses pushes. */
   readonly garbageCollectionWrites: Writes;
+  /** Whether manifests are accepted without their content, where their repository does not say. */
+  readonly sparse: boolean;
   /** Who may read `/metrics`: whoever has the owner's token, or everybody. */
   readonly metrics: "owner" | "open";
 }
@@ -139,6 +141,13 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: parseWrites,
     fallback: "pause",
   },
+  sparse: {
+    variable: "BOXYARD_SPARSE",
+    placeholder: "on|off",
+    help: "whether manifests are accepted whose blobs or manifests are missing, where the repository does not say",
+    parse: parseSwitch,
+    fallback: "off",
+  },
   metrics: {
     variable: "BOXYARD_METRICS",
     placeholder: "owner|open",
@@ -184,6 +193,7 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     leaseSeconds: value(SETTINGS.leaseSeconds),
     rateLimit: value(SETTINGS.rateLimit),
     garbageCollectionWrites: value(SETTINGS.garbageCollectionWrites),
+    sparse: value(SETTINGS.sparse),
     metrics: value(SETTINGS.metrics),
   };
 }
@@ -455,6 +465,11 @@ function parseDurationSeconds(
     throw new ConfigError(`${name}: ${quote(text)} is too long. Use ${most} or less.`);
   }
   return seconds;
+}
+
+function parseSwitch(text: string, name: string): boolean {
+  if (text === "on" || text === "off") return text === "on";
+  throw new ConfigError(`${name}: ${quote(text)} is neither on nor off. Use one of them.`);
 }
 
 function parseMetrics(text: string, name: string): "owner" | "open" {

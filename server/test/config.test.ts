@@ -39,6 +39,7 @@ test("without any setting the server listens on 127.0.0.1:5100 and trusts nobody
     leaseSeconds: 86_400,
     rateLimit: "off",
     garbageCollectionWrites: "pause",
+    sparse: false,
     metrics: "owner",
   } satisfies Config);
 });

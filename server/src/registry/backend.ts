@@ -13,6 +13,7 @@ import { REGIONS, type Region } from "../model/region.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
+import { ManifestParser } from "./manifest-parser.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -28,7 +29,10 @@ export interface Backend extends AsyncDisposable {
   writeTokenLifeMs: number;
   /** Whether a run of garbage collection pauses pushes, where neither it nor its registry says. */
   garbageCollectionWrites: Writes;
+  /** Whether manifests are accepted without their content, where their repository does not say. */
+  sparse: boolean;
   hashes: RunningHashes;
+  manifests: ManifestParser;
   /** Rung when there is something for the background to do at once. */
   wakeup: Wakeup;
 }
@@ -41,6 +45,8 @@ export interface BackendOptions {
   writeTokenLifeSeconds: number;
   /** `pause` where it is missing. */
   garbageCollectionWrites?: Writes;
+  /** `false` where it is missing. */
+  sparse?: boolean;
 }
 
 /** A database whose blobs lie in another folder. */
@@ -121,9 +127,11 @@ export function createBackend(parts: {
   leaseSeconds: number;
   writeTokenLifeSeconds: number;
   garbageCollectionWrites?: Writes;
+  sparse?: boolean;
   now?: () => number;
 }): Backend {
   const { db, stores } = parts;
+  const manifests = new ManifestParser();
   return {
     db,
     stores,
@@ -131,9 +139,14 @@ export function createBackend(parts: {
     leaseMs: parts.leaseSeconds * 1000,
     writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
     garbageCollectionWrites: parts.garbageCollectionWrites ?? "pause",
+    sparse: parts.sparse ?? false,
     hashes: new RunningHashes(),
+    manifests,
     wakeup: new Wakeup(),
-    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await manifests[Symbol.asyncDispose]();
+      await db[Symbol.asyncDispose]();
+    },
   };
 }
 

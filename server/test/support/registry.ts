@@ -59,6 +59,7 @@ export interface TestRegistryOptions {
   publicUrl?: URL;
   trustedProxies?: string[];
   openMetrics?: boolean;
+  sparse?: boolean;
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -82,7 +83,8 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const backend = createBackend({ db, stores, ...lives, now: () => db.now() + clock.skipped });
+  const { sparse = false } = options;
+  const backend = createBackend({ db, stores, ...lives, sparse, now: () => db.now() + clock.skipped });
   resources.use(backend);
   await ensureOwner(backend, { pinnedToken: OWNER_TOKEN, handOver: async () => {} });
   const app = await buildApp(backend, {
