@@ -33,6 +33,8 @@ export interface Config {
   readonly rateLimit: "off";
   /** Whether a run of garbage collection that does not say so pauses pushes. */
   readonly garbageCollectionWrites: Writes;
+  /** Whether manifests are accepted without their content, where their repository does not say. */
+  readonly sparse: boolean;
   /** Who may read `/metrics`: whoever has the owner's token, or everybody. */
   readonly metrics: "owner" | "open";
 }
@@ -156,6 +158,13 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: parseWrites,
     fallback: "pause",
   },
+  sparse: {
+    variable: "BOXYARD_SPARSE",
+    placeholder: "on|off",
+    help: "whether manifests are accepted whose blobs or manifests are missing, where the repository does not say",
+    parse: parseSwitch,
+    fallback: "off",
+  },
   metrics: {
     variable: "BOXYARD_METRICS",
     placeholder: "owner|open",
@@ -203,6 +212,7 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     maxStagedBytes: value(SETTINGS.maxStagedBytes),
     rateLimit: value(SETTINGS.rateLimit),
     garbageCollectionWrites: value(SETTINGS.garbageCollectionWrites),
+    sparse: value(SETTINGS.sparse),
     metrics: value(SETTINGS.metrics),
   };
 }
@@ -491,6 +501,11 @@ function parseSizeBytes(text: string, name: string): number {
   throw new ConfigError(
     `${name}: ${quote(text)} is not a size. Use a number and a unit (MiB, GiB or TiB), such as 512MiB or 64GiB.`,
   );
+}
+
+function parseSwitch(text: string, name: string): boolean {
+  if (text === "on" || text === "off") return text === "on";
+  throw new ConfigError(`${name}: ${quote(text)} is neither on nor off. Use one of them.`);
 }
 
 function parseMetrics(text: string, name: string): "owner" | "open" {

@@ -41,6 +41,7 @@ test("without any setting the server listens on 127.0.0.1:5100 and trusts nobody
     maxStagedBytes: 1024 ** 4,
     rateLimit: "off",
     garbageCollectionWrites: "pause",
+    sparse: false,
     metrics: "owner",
   } satisfies Config);
 });

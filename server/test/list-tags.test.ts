@@ -45,6 +45,11 @@ describeOnBothDatabases("the list of tags", (database) => {
     expect(headers.link).toBe('</v2/acme/web/app/tags/list?n=3&last=1.9>; rel="next"');
   });
 
+  test("keeps the client's own parameters in the link to the next page", async () => {
+    const { headers } = await list("?ns=docker.io&last=1.10&n=1&x=%22%3E");
+    expect(headers.link).toBe('</v2/acme/web/app/tags/list?ns=docker.io&last=1.9&n=1&x=%22%3E>; rel="next"');
+  });
+
   test.each([1, 2, 5, 12, 13, 14])("has every tag once in pages of %i", async (n) => {
     const seen: string[] = [];
     let url: string | undefined = `/v2/acme/web/app/tags/list?n=${n}`;

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { anImage } from "./support/images.ts";
 import {
   type Answer,
   aBlob,
@@ -56,16 +58,6 @@ describeOnBothDatabases("a mount", (database) => {
 
   test.each([
     [
-      "a source that the token does not pull from",
-      `mount=${blob.digest}&from=acme/source`,
-      ["acme/c:pull,push"],
-    ],
-    [
-      "a source that the token only pushes to",
-      `mount=${blob.digest}&from=acme/source`,
-      ["acme/c:push", "acme/source:push"],
-    ],
-    [
       "a source that is not there",
       `mount=${blob.digest}&from=acme/nowhere`,
       ["acme/c:push", "acme/nowhere:pull"],
@@ -80,7 +72,7 @@ describeOnBothDatabases("a mount", (database) => {
       `mount=${aBlob("x").digest}&from=acme/source`,
       ["acme/c:push", "acme/source:pull"],
     ],
-    ["no source", `mount=${blob.digest}`, ["acme/c:push", "acme/source:pull"]],
+    ["a digest that is nowhere", `mount=${aBlob("x").digest}`, ["acme/c:push", "acme/source:pull"]],
     ["two sources", `mount=${blob.digest}&from=acme/source&from=acme/a`, ["acme/c:push", "acme/source:pull"]],
     ["a source that is no name", `mount=${blob.digest}&from=../source`, ["acme/c:push", "acme/source:pull"]],
     ["a digest that is none", "mount=sha256:abc&from=acme/source", ["acme/c:push", "acme/source:pull"]],
@@ -112,6 +104,78 @@ describeOnBothDatabases("a mount", (database) => {
     });
     expect(put.status).toBe(201);
   });
+
+  describe("without a source", () => {
+    test("finds one among those that the token pulls from", async () => {
+      const token = await tokenFor("acme/f:pull,push", "acme/nowhere:pull", "acme/source:pull");
+      const answer = await mount("acme/f", `mount=${blob.digest}`, token);
+      expect(answer.status).toBe(201);
+      expect(answer.headers.location).toBe(`/v2/acme/f/blobs/${blob.digest}`);
+      expect(await pulls("acme/f")).toBe(true);
+    });
+
+    test("finds the repository itself, where that has the blob", async () => {
+      const token = await tokenFor("acme/source:pull,push");
+      expect((await mount("acme/source", `mount=${blob.digest}`, token)).status).toBe(201);
+    });
+
+    test("sends the client for a token that pulls from one, where its credential may", async () => {
+      const token = await tokenFor("acme/g:pull,push");
+      const { status, headers } = await mount("acme/g", `mount=${blob.digest}`, token);
+      expect(status).toBe(401);
+      const scopes = /scope="repository:acme\/g:pull,push (repository:acme\/[a-z]+:pull)"/.exec(
+        headers["www-authenticate"] ?? "",
+      );
+      const { json } = await registry.askForToken(["repository:acme/g:pull,push", scopes?.[1] ?? ""]);
+      expect((await mount("acme/g", `mount=${blob.digest}`, json.token)).status).toBe(201);
+    });
+
+    test("by sha512 finds what was pushed by that", async () => {
+      const { content } = aBlob();
+      const digest = `sha512:${createHash("sha512").update(content).digest("hex")}`;
+      mustBe(201, await registry.pushBlob("acme/source", { digest, content }));
+      const token = await tokenFor("acme/f:pull,push", "acme/source:pull");
+      const answer = await mount("acme/f", `mount=${digest}`, token);
+      expect([answer.status, answer.headers["docker-content-digest"]]).toEqual([201, digest]);
+      expect(await pulls("acme/f", { digest, content })).toBe(true);
+    });
+
+    test("does not find what lies in another account's registry alone (CVE-2024-39897)", async () => {
+      const theirs = aBlob();
+      const foreigner = await registry.addAccount("strangers");
+      const push = await registry.tokenFor("strangers/source", "pull,push", foreigner);
+      mustBe(201, await registry.pushBlob("strangers/source", theirs, push));
+      const token = await tokenFor("acme/h:pull,push");
+      expect((await mount("acme/h", `mount=${theirs.digest}`, token)).status).toBe(202);
+      expect(await pulls("acme/h", theirs)).toBe(false);
+    });
+
+    test("does not find what lay in a repository that is deleted", async () => {
+      const image = anImage();
+      await registry.push("acme/old", image, "v1");
+      mustBe(204, await registry.api("DELETE", "/v2/registries/acme/repositories/old"));
+      const token = await tokenFor("acme/i:pull,push");
+      expect((await mount("acme/i", `mount=${image.blobs[0]?.digest}`, token)).status).toBe(202);
+    });
+  });
+
+  test.each([
+    ["does not name", []],
+    ["only pushes to", ["acme/source:push"]],
+  ])(
+    "from a repository that the token %s asks for a token that pulls there (CVE-2026-117685)",
+    async (_, scopes) => {
+      const token = await tokenFor("acme/k:pull,push", ...scopes);
+      for (const source of ["acme/source", "acme/nowhere"]) {
+        const answer = await mount("acme/k", `mount=${blob.digest}&from=${source}`, token);
+        expect(answer.status).toBe(401);
+        expect(answer.headers["www-authenticate"]).toContain(
+          `scope="repository:acme/k:pull,push repository:${source}:pull",error="insufficient_scope"`,
+        );
+      }
+      expect(await pulls("acme/k")).toBe(false);
+    },
+  );
 
   test("from another account's registry begins an upload", async () => {
     const foreigner = await registry.addAccount("foreign");

@@ -46,14 +46,14 @@ describeOnBothDatabases("what its owner made public", (database) => {
 
   test("is nothing, as it comes", async () => {
     expect((await registry.api("GET", REGISTRY)).json.settings.public).toBe(false);
-    expect((await registry.api("GET", REPOSITORY)).json).toEqual({ settings: { public: false } });
+    expect((await registry.api("GET", REPOSITORY)).json).toEqual({ settings: { public: false, sparse: null } });
     const { granted, token } = await anonymous("repository:acme/web/app:pull");
     expect(granted).toBe("");
     expect(await pull("acme/web/app", token)).toBe(401);
   });
 
   test("in a repository, anybody pulls from there and from nowhere else", async () => {
-    expect((await setPublic(REPOSITORY, true)).json).toEqual({ settings: { public: true } });
+    expect((await setPublic(REPOSITORY, true)).json).toEqual({ settings: { public: true, sparse: null } });
     const asked = ["repository:acme/web/app:*", "repository:acme/other:pull", "repository:acme/no:pull"];
     const { granted, token } = await anonymous(...asked, "registry:catalog:*");
     expect(granted).toBe("repository:acme/web/app:pull");
@@ -149,7 +149,7 @@ describeOnBothDatabases("what its owner made public", (database) => {
     test.each([[1], ["true"], [{}], [[]]])("is not %j", async (value) => {
       for (const url of [REGISTRY, REPOSITORY]) {
         const answer = await registry.api("PATCH", url, { body: { public: value } });
-        expect([answer.status, answer.json.message]).toEqual([422, "public is true or false"]);
+        expect([answer.status, answer.json.message]).toEqual([422, "public is true, false or null"]);
       }
     });
 
@@ -170,7 +170,7 @@ describeOnBothDatabases("what its owner made public", (database) => {
       expect((await registry.api("PATCH", REPOSITORY, { body: {} })).json.settings.public).toBe(true);
     });
 
-    test("needs the scopes of its registry, and a repository that is there", async () => {
+    test("needs the scopes of its registry, and a registry that is there", async () => {
       const reader = await registry.tokenWithScopes("registry:read");
       for (const url of [REGISTRY, REPOSITORY]) {
         expect((await registry.api("GET", url, { token: reader })).status).toBe(200);
@@ -179,7 +179,7 @@ describeOnBothDatabases("what its owner made public", (database) => {
         expect((await registry.api("PATCH", url, { ...options, token: stranger })).status).toBe(404);
         expect((await registry.api("GET", url, { token: stranger })).status).toBe(404);
       }
-      const nowhere = "/api/v1/registries/acme/repositories/nowhere/settings";
+      const nowhere = "/api/v1/registries/nowhere/repositories/app/settings";
       expect((await registry.api("PATCH", nowhere, { body: { public: true } })).status).toBe(404);
     });
 

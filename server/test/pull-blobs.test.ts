@@ -186,6 +186,13 @@ describe("a blob that the client has already", () => {
     expect(headers["docker-content-digest"]).toBe(blob.digest);
   });
 
+  test("is not told of again by HEAD", async () => {
+    const token = await registry.tokenFor("acme/app", "pull");
+    const headers = { "if-none-match": `"${blob.digest}"` };
+    const { status } = await registry.oci("HEAD", `/v2/acme/app/blobs/${blob.digest}`, token, { headers });
+    expect(status).toBe(304);
+  });
+
   test("in another version is sent: If-None-Match with another digest", async () => {
     expect((await pull({ "if-none-match": `"${empty.digest}"` })).status).toBe(200);
   });

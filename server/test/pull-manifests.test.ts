@@ -65,6 +65,7 @@ describe("a manifest that is pulled", () => {
     expect(body).toHaveLength(0);
     expect(headers["docker-content-digest"]).toBe(image.manifest.digest);
     expect((await ask("GET", "v1", { "if-none-match": `"${index.manifest.digest}"` })).status).toBe(200);
+    expect((await ask("HEAD", "v1", { "if-none-match": `"${image.manifest.digest}"` })).status).toBe(304);
   });
 
   test.each([

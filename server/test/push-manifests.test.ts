@@ -22,6 +22,7 @@ import {
 } from "./support/registry.ts";
 
 const MIB = 1024 * 1024;
+const CONFIG = "application/vnd.oci.image.config.v1+json";
 const FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 
 const config = aBlob('{"architecture":"amd64"}');
@@ -199,6 +200,106 @@ describeOnBothDatabases("a push of a manifest", (database) => {
     });
   });
 
+  describe("of more than half a megabyte, which another thread reads,", () => {
+    const pad = { annotations: { pad: "x".repeat(MIB) } };
+    const foreign = { ...descriptorOf(aBlob(), FOREIGN_LAYER), urls: ["https://example.com/layer"] };
+    const listed = descriptorOf(layer, "application/vnd.example.layer");
+    const subject = descriptorOf(documentOf({ a: "large" }), OCI_MANIFEST);
+
+    test("is read as a small one is", async () => {
+      const manifest = imageOf(config, [], { ...pad, subject, layers: [listed, foreign, listed] });
+      const { status, headers } = await push(manifest, "large");
+      expect([status, headers["oci-subject"]]).toEqual([201, subject.digest]);
+      expect((await pull("large")).body.equals(manifest.content)).toBe(true);
+      const needed = await registry.oci("DELETE", `/v2/acme/app/blobs/${layer.digest}`, token);
+      expect([needed.status, codeOf(needed)]).toEqual([405, "UNSUPPORTED"]);
+      mustBe(201, await push(indexOf([manifest], pad)));
+    });
+
+    test("answers to its sha512", async () => {
+      const manifest = imageOf(config, [], { ...pad, layers: [listed] });
+      const digest = `sha512:${createHash("sha512").update(manifest.content).digest("hex")}`;
+      mustBe(201, await push(manifest, digest));
+      expect((await pull(digest)).body.equals(manifest.content)).toBe(true);
+    });
+
+    test("may have as many layers as fit, or be nested as deep", async () => {
+      const count = 10_000;
+      const layers = Array.from({ length: count }, (_, n) => ({
+        ...descriptorOf(aBlob(`layer ${n}`), "a/b"),
+        size: n,
+      }));
+      const answer = await push(imageOf(config, [], { layers }));
+      expect([answer.status, codeOf(answer)]).toEqual([400, "MANIFEST_BLOB_UNKNOWN"]);
+      expect(answer.json.errors).toHaveLength(count);
+      const nesting = Buffer.from(`{"a":${"[".repeat(MIB)}${"]".repeat(MIB)}}`);
+      mustBe(201, await push({ ...contentOf(nesting), mediaType: "application/vnd.example.deep+json" }));
+    });
+
+    test("is refused as a small one is, and the next one is read all the same", async () => {
+      const both = { ...pad, mediaType: OCI_INDEX, manifests: [], layers: [] };
+      await expectRefused(documentOf(both), "MANIFEST_INVALID");
+      await expectRefused(imageOf(config, [], { ...pad, subject: { digest: "md5:x" } }), "MANIFEST_INVALID");
+      await expectRefused(imageOf(config, [aBlob()], pad), "MANIFEST_BLOB_UNKNOWN");
+      const manifests = [1, 2, 3].map((n) =>
+        imageOf(config, [], { annotations: { ...pad.annotations, n: `${n}` } }),
+      );
+      const answers = await Promise.all(manifests.map((manifest) => push(manifest)));
+      expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
+    });
+  });
+
+  describe("is answered with a warning", () => {
+    const platform = { os: "linux", architecture: "amd64" };
+    const child = descriptorOf(image, OCI_MANIFEST);
+    const empty = aBlob("{}");
+    const subject = descriptorOf(documentOf({ a: "nowhere" }), OCI_MANIFEST);
+    test.each<[string, Manifest, string]>([
+      [
+        "where its subject is not here",
+        imageOf(config, [layer], { subject }),
+        `the repository does not have the subject ${subject.digest}`,
+      ],
+      [
+        "where an artifact names no type",
+        imageOf(config, [], { config: descriptorOf(empty, "application/vnd.oci.empty.v1+json") }),
+        "the config is the empty one, so the manifest should have an artifactType",
+      ],
+      [
+        "where layers are not to be distributed",
+        imageOf(config, [], { layers: [descriptorOf(layer, FOREIGN_LAYER)] }),
+        "non-distributable layers are deprecated: some clients do not fetch them",
+      ],
+      [
+        "where only some manifests of an index have a platform",
+        indexOf([], { manifests: [child, { ...child, platform }] }),
+        "1 of 2 manifests in the index have no platform to be chosen by",
+      ],
+    ])("%s", async (_, manifest, text) => {
+      mustBe(201, await registry.pushBlob("acme/app", empty, token));
+      mustBe(201, await push(image));
+      const { status, headers } = await push(manifest);
+      expect([status, headers.warning]).toEqual([201, [`299 - "${text}"`]]);
+    });
+
+    test("only where there is something to say", async () => {
+      const indexes = [child, { ...child, platform }].map((entry) => indexOf([], { manifests: [entry] }));
+      for (const manifest of [image, ...indexes]) {
+        expect((await push(manifest)).headers).not.toHaveProperty("warning");
+      }
+    });
+  });
+
+  test("of indexes of indexes goes ten levels deep, and no further", async () => {
+    let index = indexOf([], { annotations: { levels: "1" } });
+    for (let level = 1; level <= 10; level++) {
+      mustBe(201, await push(index));
+      index = indexOf([index]);
+    }
+    const { json } = await expectRefused(index, "MANIFEST_INVALID");
+    expect(json.errors[0].message).toContain("10 levels");
+  });
+
   describe("with a subject", () => {
     const subject = descriptorOf(documentOf({ a: "subject" }), OCI_MANIFEST);
     test.each([
@@ -278,7 +379,14 @@ describeOnBothDatabases("a push of a manifest", (database) => {
     });
 
     test.each([
-      ["both an index and an image", { mediaType: OCI_INDEX, manifests: [], layers: [] }],
+      [
+        "both an index and an image (GHSA-qq97-vm5h-rrhg)",
+        { mediaType: OCI_INDEX, manifests: [], layers: [] },
+      ],
+      [
+        "an image whose config brings other bytes with it",
+        { ...JSON.parse(String(image.content)), config: { ...descriptorOf(config, CONFIG), data: "e30=" } },
+      ],
       ["an image with manifests", { ...JSON.parse(String(image.content)), manifests: [] }],
       ["Docker's schema 1", { mediaType: "application/vnd.docker.distribution.manifest.v1+json" }],
       [

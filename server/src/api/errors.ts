@@ -24,6 +24,7 @@ export const RESPONSES = {
   MANIFEST_TOO_LARGE: [422, "unprocessable_entity"],
   NAME_TAKEN: [409, "conflict"],
   PAGINATION_INVALID: [400, "bad_request"],
+  PRECONDITION_FAILED: [412, "precondition_failed"],
   RANGE_INVALID: [416, "bad_request"],
   REGISTRY_UNKNOWN: [404, "not_found"],
   REQUEST_INVALID: [400, "bad_request"],
@@ -32,6 +33,7 @@ export const RESPONSES = {
   SEVERAL_REGISTRIES: [412, "precondition_failed"],
   STORAGE_FULL: [507, "insufficient_storage"],
   TAG_INVALID: [422, "unprocessable_entity"],
+  TOO_MANY_TAGS: [422, "unprocessable_entity"],
   UPLOAD_RANGE_INVALID: [416, "bad_request"],
 } as const satisfies Record<ErrorCode, readonly [status: number, id: string]>;
 

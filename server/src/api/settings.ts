@@ -6,13 +6,14 @@ import {
   getGarbageCollectionSettings,
   type Schedule,
 } from "../metadata/registries.ts";
-import { isPublicRepository } from "../metadata/repositories.ts";
+import type { RepositorySettings } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { GARBAGE_COLLECTION_TYPES, WRITES, type Writes } from "../model/garbage-collection.ts";
+import { parseRepositoryName } from "../model/name.ts";
 import { makeRegistryPublic } from "../registry/registries.ts";
-import { makeRepositoryPublic } from "../registry/repositories.ts";
+import { changeRepositorySettings, findRepositorySettings } from "../registry/repositories.ts";
 import { oneOf, parseObject } from "./bodies.ts";
-import { registryOf, repositoryOf } from "./place.ts";
+import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
@@ -53,13 +54,15 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     },
   );
 
+  // A repository's may be set before the first push to it.
   app.get<RepositoryRequest>(
     "/registries/:registry/repositories/:repository/settings",
     { onRequest: requireScope(context, "registry:read") },
     async (request) => {
-      const { registry, repository } = await repositoryOf(backend, request);
+      const repository = parseRepositoryName(request.params.repository);
+      const registry = await registryOf(backend, request);
 
-      return { settings: { public: await isPublicRepository(backend.db, registry.id, repository.name) } };
+      return presentRepositorySettings(await findRepositorySettings(backend, { registry, repository }));
     },
   );
 
@@ -67,13 +70,13 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     "/registries/:registry/repositories/:repository/settings",
     { onRequest: requireScope(context, "registry:update") },
     async (request) => {
-      const { public: wanted, ...others } = parseObject(request.body);
-      refuseUnknown(others, "");
-      const isPublic = parseFlag(wanted, "public");
-      const { registry, repository } = await repositoryOf(backend, request);
+      const repository = parseRepositoryName(request.params.repository);
+      const change = parseRepositoryChange(request.body);
+      const registry = await registryOf(backend, request);
 
-      if (isPublic !== undefined) await makeRepositoryPublic(backend, repository, isPublic);
-      return { settings: { public: await isPublicRepository(backend.db, registry.id, repository.name) } };
+      return presentRepositorySettings(
+        await changeRepositorySettings(backend, { registry, repository }, change),
+      );
     },
   );
 }
@@ -92,7 +95,7 @@ function parseRegistryChange(body: unknown): RegistryChange {
   const { public: wanted, garbage_collection: garbageCollection, ...others } = parseObject(body);
   refuseUnknown(others, "");
   return {
-    isPublic: parseFlag(wanted, "public"),
+    isPublic: wanted === undefined ? undefined : (parseFlag(wanted, "public") ?? false),
     garbageCollection: parseGarbageCollectionChange(garbageCollection),
   };
 }
@@ -108,6 +111,22 @@ function parseGarbageCollectionChange(wanted: unknown): GarbageCollectionChange 
   return change;
 }
 
+function parseRepositoryChange(body: unknown): Partial<RepositorySettings> {
+  const { public: isPublic, sparse, ...others } = parseObject(body);
+  refuseUnknown(others, "");
+  const change: Partial<RepositorySettings> = {};
+  if (isPublic !== undefined) change.isPublic = parseFlag(isPublic, "public") ?? false;
+  if (sparse !== undefined) change.sparse = parseFlag(sparse, "sparse");
+  return change;
+}
+
+/** Whether a setting is to be on; `undefined`: as it is where nobody has set it. */
+function parseFlag(value: unknown, name: string): boolean | undefined {
+  if (value === null) return undefined;
+  if (typeof value === "boolean") return value;
+  throw new RegistryError("SETTING_INVALID", `${name} is true, false or null`);
+}
+
 function parseSchedule(value: unknown): Schedule {
   const { cron, type = "untagged manifests and unreferenced blobs", ...others } = parseObject(value);
   refuseUnknown(others, "garbage_collection.schedule.");
@@ -118,13 +137,6 @@ function parseSchedule(value: unknown): Schedule {
     );
   }
   return { cron, type: oneOf(type, GARBAGE_COLLECTION_TYPES, "garbage_collection.schedule.type") };
-}
-
-/** Whether a setting is to be on. `undefined`: it was not named; null is what it is without one. */
-function parseFlag(value: unknown, name: string): boolean | undefined {
-  if (value === null) return false;
-  if (value === undefined || typeof value === "boolean") return value;
-  throw new RegistryError("SETTING_INVALID", `${name} is true or false`);
 }
 
 function refuseUnknown(others: Record<string, unknown>, prefix: string): void {
@@ -147,4 +159,8 @@ function presentRegistrySettings(
       },
     },
   };
+}
+
+function presentRepositorySettings({ isPublic, sparse }: RepositorySettings): object {
+  return { settings: { public: isPublic, sparse: sparse ?? null } };
 }

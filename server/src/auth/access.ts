@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
-import { findRegistryByName, type Registry } from "../metadata/registries.ts";
+import { findRegistryByName, listRegistries, type Registry } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import {
@@ -13,9 +13,9 @@ import {
   type RepositoryName,
   type RepositoryPath,
 } from "../model/name.ts";
-import { type Action, CATALOG, presentScope, type TokenScope } from "../model/scope.ts";
+import { type Action, CATALOG, presentScope, SCOPE_OF_ACTION, type TokenScope } from "../model/scope.ts";
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
-import { allowedActions, hasScope, opensCatalog } from "./scopes.ts";
+import { allowedActions, hasScope, opensCatalog, opensRegistry } from "./scopes.ts";
 import { authenticate, isExpired } from "./tokens.ts";
 
 /** What the guards look things up in. */
@@ -138,6 +138,47 @@ export function requireUploadAccess(context: AccessContext): Guard {
   return requireAccess(context, "push", { afterExpiry: true });
 }
 
+/**
+ * The registry of a repository that a blob is to be mounted from, where the token may pull there. Where it may not, but
+ * its credential could get one that may, the client is sent for that: what is there is not looked at before.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+export async function findMountSource(
+  context: AccessContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  source: RepositoryPath,
+): Promise<Registry | undefined> {
+  const { db } = context.backend;
+  const { registry: target, repository, credential, token } = accessOf(request);
+  const registry = await findRegistryByName(db, source.registry);
+  if (registry === undefined) return undefined;
+  const place = { registry, repository: source.repository };
+  if ((await allowedActions(db, credential, place, ["pull"])).length === 0) return undefined;
+  const entry = token?.access.find(({ name }) => name === presentPath(source));
+  if (entry?.registryId === registry.id && entry.actions.includes("pull")) return registry;
+  const scope = `${scopeFor({ registry: target.name, repository }, "push")} ${scopeFor(source, "pull")}`;
+  throw refusalOf(
+    context,
+    request,
+    reply,
+    scope,
+  )(
+    `the token does not allow pull in ${presentPath(source)}, which the blob is to be mounted from`,
+    "insufficient_scope",
+  );
+}
+
+/** The registries of its own account, by id, that a credential may pull from. */
+export async function listReadableRegistries(
+  { backend: { db } }: AccessContext,
+  credential: ApiToken | undefined,
+): Promise<number[]> {
+  if (credential === undefined || !hasScope(credential, SCOPE_OF_ACTION.pull)) return [];
+  const registries = await listRegistries(db, credential.accountId);
+  return registries.filter((registry) => opensRegistry(credential, registry)).map(({ id }) => id);
+}
+
 /** Lets in any JWT of ours that is alive, and any API token: that is what `docker login` asks. */
 export function requireLogin(context: AccessContext): Guard {
   return async (request, reply) => {
@@ -239,12 +280,17 @@ function refusalOf(
 
 /** What a token has to be asked for. A mount pulls from the other repository. */
 function challengeScope(path: RepositoryPath, action: Action, query: unknown): string {
-  const scopes = [`repository:${presentPath(path)}:${action === "push" ? "pull,push" : action}`];
+  const scopes = [scopeFor(path, action)];
   const { mount, from } = query as { mount?: unknown; from?: unknown };
   if (action === "push" && mount !== undefined && typeof from === "string" && isRepositoryPath(from)) {
-    scopes.push(`repository:${from}:pull`);
+    scopes.push(scopeFor(parseRepositoryPath(from), "pull"));
   }
   return scopes.join(" ");
+}
+
+/** Who pushes, pulls too. */
+function scopeFor(path: RepositoryPath, action: Action): string {
+  return `repository:${presentPath(path)}:${action === "push" ? "pull,push" : action}`;
 }
 
 /** The password of Basic authentication, whoever the user is; `undefined` where there is none (RFC 7617). */

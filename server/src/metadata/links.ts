@@ -107,8 +107,8 @@ export async function putLink(
   }
 }
 
-/** Makes sure that there are links for blobs whose bytes are meant to lie elsewhere. */
-export async function putForeignLinks(
+/** Makes sure that there are links for blobs that may be missing: their bytes lie elsewhere, or are yet to come. */
+export async function putEmptyLinks(
   db: Queries,
   repositoryId: number,
   registryId: number,

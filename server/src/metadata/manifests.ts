@@ -116,6 +116,7 @@ export interface NewManifest {
   registryId: number;
   manifest: Manifest;
   compressedSizeBytes: number;
+  depth: number;
   holderCount: number;
   leasedUntil: number;
   now: number;
@@ -135,6 +136,7 @@ export async function insertManifest(db: Queries, row: NewManifest): Promise<num
       subject: manifest.subject ?? null,
       artifact_type: manifest.artifactType ?? null,
       compressed_size_bytes: row.compressedSizeBytes,
+      depth: row.depth,
       holder_count: row.holderCount,
       leased_until: row.leasedUntil,
       created_at: row.now,
@@ -147,7 +149,7 @@ export async function insertManifest(db: Queries, row: NewManifest): Promise<num
     .values({
       manifest_id: id,
       content: manifest.content,
-      annotations: JSON.stringify(manifest.annotations),
+      annotations: manifest.annotations,
     })
     .execute();
   await insertBlobEdges(db, id, repositoryId, manifest.blobs);
@@ -192,40 +194,68 @@ export async function deleteManifestRow(db: Queries, id: number): Promise<void> 
   await db.deleteFrom("manifest").where("id", "=", id).execute();
 }
 
-/** The sizes of the manifests among `digests` that are here. */
-export async function listManifestSizes(
+/** What an index takes over from a manifest that it lists. */
+export interface Child {
+  sizeBytes: number;
+  compressedSizeBytes: number;
+  depth: number;
+}
+
+/** Those of the manifests `digests` that are here. */
+export async function listChildren(
   db: Queries,
   repositoryId: number,
   digests: readonly Digest[],
-): Promise<Map<Digest, { sizeBytes: number; compressedSizeBytes: number }>> {
-  const sizes = new Map<Digest, { sizeBytes: number; compressedSizeBytes: number }>();
+): Promise<Map<Digest, Child>> {
+  const children = new Map<Digest, Child>();
   for await (const batch of batches(digests)) {
     const rows = await db
       .selectFrom("manifest")
-      .select(["digest", "size_bytes as sizeBytes", "compressed_size_bytes as compressedSizeBytes"])
+      .select(["digest", "size_bytes as sizeBytes", "compressed_size_bytes as compressedSizeBytes", "depth"])
       .where("repository_id", "=", repositoryId)
       .where("digest", "in", batch)
       .execute();
-    for (const { digest, ...size } of rows) sizes.set(digest, size);
+    for (const { digest, ...child } of rows) children.set(digest, child);
   }
-  return sizes;
+  return children;
 }
 
-/** How many indexes list the manifest, and whether its subject is here: what holds it, tags apart. */
-export async function countHolders(
+/** Has the indexes that list one of `digests` be at least so deep. Returns those that were not. */
+export async function deepenParents(
   db: Queries,
   repositoryId: number,
-  { digest, subject }: Pick<Manifest, "digest" | "subject">,
-): Promise<number> {
+  digests: readonly Digest[],
+  depth: number,
+): Promise<Digest[]> {
+  const deepened: Digest[] = [];
+  for await (const batch of batches(digests)) {
+    const rows = await db
+      .updateTable("manifest")
+      .set({ depth })
+      .where("depth", "<", depth)
+      .where("id", "in", (eb) =>
+        eb
+          .selectFrom("manifest_child")
+          .select("manifest_id")
+          .where("repository_id", "=", repositoryId)
+          .where("digest", "in", batch),
+      )
+      .returning("digest")
+      .execute();
+    deepened.push(...rows.map((row) => row.digest));
+  }
+  return deepened;
+}
+
+/** How many indexes list a manifest. */
+export async function countParents(db: Queries, repositoryId: number, digest: Digest): Promise<number> {
   const { parents } = await db
     .selectFrom("manifest_child")
     .select((eb) => eb.fn.countAll<number>().as("parents"))
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
     .executeTakeFirstOrThrow();
-  if (subject === undefined) return parents;
-  const subjectIsHere = (await findManifestByDigest(db, repositoryId, subject)) !== undefined;
-  return parents + (subjectIsHere ? 1 : 0);
+  return parents;
 }
 
 /** Adds to the holder count of one manifest. */

@@ -1,4 +1,6 @@
-import type { RepositoryName } from "../model/name.ts";
+import type { Digest } from "../model/digest.ts";
+import type { RepositoryName, RepositoryPath } from "../model/name.ts";
+import type { Region } from "../model/region.ts";
 import type { Queries } from "./database.ts";
 
 export interface Repository {
@@ -106,14 +108,6 @@ export async function isPublicRepository(
   return row?.public === 1;
 }
 
-export async function setRepositoryPublic(db: Queries, id: number, isPublic: boolean): Promise<void> {
-  await db
-    .updateTable("repository")
-    .set({ public: isPublic ? 1 : 0 })
-    .where("id", "=", id)
-    .execute();
-}
-
 /** Adds to a locked repository's counters. */
 export async function countInRepository(
   db: Queries,
@@ -127,6 +121,65 @@ export async function countInRepository(
       manifest_count: eb("manifest_count", "+", change.manifests),
       updated_at: change.now,
     }))
+    .where("id", "=", id)
+    .execute();
+}
+
+/** A repository of one of these registries that has a blob of the region, if there is one. */
+export async function findRepositoryWithBlob(
+  db: Queries,
+  registryIds: readonly number[],
+  region: Region,
+  digest: Digest,
+): Promise<RepositoryPath | undefined> {
+  if (registryIds.length === 0) return undefined;
+  return (
+    db
+      .selectFrom("blob")
+      // First whether the registry has it at all: other accounts' repositories may link it by the thousands.
+      .innerJoin("registry_blob", "registry_blob.blob_id", "blob.id")
+      .innerJoin("repository_blob as link", (join) =>
+        join
+          .onRef("link.blob_id", "=", "registry_blob.blob_id")
+          .onRef("link.registry_id", "=", "registry_blob.registry_id"),
+      )
+      .innerJoin("repository", "repository.id", "link.repository_id")
+      .innerJoin("registry", "registry.id", "link.registry_id")
+      .select(["registry.name as registry", "repository.name as repository"])
+      .where("blob.region", "=", region)
+      .where("blob.digest", "=", digest)
+      .where("registry_blob.registry_id", "in", registryIds)
+      .where("repository.deleted_at", "is", null)
+      .limit(1)
+      .executeTakeFirst()
+  );
+}
+
+/** What an owner has set of a repository. */
+export interface RepositorySettings {
+  /** Whether anybody may pull from it, as far as its own setting goes. */
+  isPublic: boolean;
+  /** Whether manifests are accepted without their content; `undefined`: as the installation has it. */
+  sparse: boolean | undefined;
+}
+
+export async function getRepositorySettings(db: Queries, id: number): Promise<RepositorySettings> {
+  const row = await db
+    .selectFrom("repository")
+    .select(["public", "sparse"])
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  return { isPublic: row.public !== 0, sparse: row.sparse === null ? undefined : row.sparse !== 0 };
+}
+
+export async function putRepositorySettings(
+  db: Queries,
+  id: number,
+  { isPublic, sparse }: RepositorySettings,
+): Promise<void> {
+  await db
+    .updateTable("repository")
+    .set({ public: Number(isPublic), sparse: sparse === undefined ? null : Number(sparse) })
     .where("id", "=", id)
     .execute();
 }

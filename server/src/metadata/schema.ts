@@ -121,6 +121,7 @@ export interface RepositoryRow {
   public: Generated<number>;
   tag_count: Generated<number>;
   manifest_count: Generated<number>;
+  sparse: Generated<number | null>;
   created_at: number;
   updated_at: number;
   deleted_at: number | null;
@@ -139,6 +140,7 @@ export interface ManifestRow {
   uncompressed_size_bytes: Generated<number>;
   holder_count: number;
   leased_until: number;
+  depth: Generated<number>;
   created_at: number;
   updated_at: number;
 }

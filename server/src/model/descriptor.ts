@@ -1,4 +1,5 @@
-import { type Digest, parseDigest } from "./digest.ts";
+import { createHash } from "node:crypto";
+import { type Digest, digestAlgorithm, digestOf, parseDigest } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
 import { isMediaType } from "./media-type.ts";
 
@@ -17,7 +18,7 @@ export interface Descriptor {
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!isObject(value)) throw invalid(`${where} is not an object`);
-  const { mediaType, digest, size, urls = [] } = value;
+  const { mediaType, digest, size, urls = [], data } = value;
   if (typeof mediaType !== "string" || !isMediaType(mediaType)) {
     throw invalid(`${where}.mediaType is not a media type`);
   }
@@ -28,7 +29,20 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!Array.isArray(urls) || !urls.every((url) => typeof url === "string")) {
     throw invalid(`${where}.urls is not a list of strings`);
   }
-  return { mediaType, digest: parseDigest(digest), sizeBytes: size as number, urls };
+  const descriptor = { mediaType, digest: parseDigest(digest), sizeBytes: size as number, urls };
+  if (data !== undefined && data !== null) requireSameContent(descriptor, data, where);
+  return descriptor;
+}
+
+/** A client takes `data` for the content itself (image-spec, descriptor.md, "Embedded Content"): it must be that. */
+function requireSameContent({ digest, sizeBytes }: Descriptor, data: unknown, where: string): void {
+  if (typeof data !== "string") throw invalid(`${where}.data is not a string in base64`);
+  const content = Buffer.from(data, "base64");
+  const algorithm = digestAlgorithm(digest);
+  const actual = digestOf(algorithm, createHash(algorithm).update(content).digest("hex"));
+  if (content.length !== sizeBytes || actual !== digest) {
+    throw invalid(`${where}.data is not the content of that size and digest`);
+  }
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

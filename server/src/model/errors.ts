@@ -25,6 +25,7 @@ export type ErrorCode =
   | "MANIFEST_TOO_LARGE"
   | "NAME_TAKEN"
   | "PAGINATION_INVALID"
+  | "PRECONDITION_FAILED"
   | "RANGE_INVALID"
   | "REGISTRY_UNKNOWN"
   | "REQUEST_INVALID"
@@ -33,6 +34,7 @@ export type ErrorCode =
   | "SEVERAL_REGISTRIES"
   | "STORAGE_FULL"
   | "TAG_INVALID"
+  | "TOO_MANY_TAGS"
   | "UPLOAD_RANGE_INVALID";
 
 /** A refusal that says what is wrong and what would fix it. Anything else that is thrown is a bug or an outage. */

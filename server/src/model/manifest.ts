@@ -27,8 +27,13 @@ export interface Manifest {
   subject: Digest | undefined;
   /** As a referrer is listed: `artifactType`, else an image manifest's config media type. */
   artifactType: string | undefined;
-  annotations: Readonly<Record<string, string>>;
+  /** A JSON object of strings, in one text: it is stored and sent, and never looked into. */
+  annotations: string;
+  /** What is accepted, but will make trouble for somebody. */
+  warnings: readonly string[];
 }
+
+const EMPTY_CONFIG = "application/vnd.oci.empty.v1+json";
 
 /**
  * Parses a manifest's bytes, pushed as `contentType`, and computes its digest in `algorithm`.
@@ -59,7 +64,8 @@ export function parseManifest(
     children: eachDigestOnce(children),
     subject: parseSubject(document),
     artifactType: parseArtifactType(document, mediaType, blobs[0]),
-    annotations: parseAnnotations(document),
+    annotations: JSON.stringify(parseAnnotations(document)),
+    warnings: warningsOf(document, mediaType, blobs),
   };
 }
 
@@ -142,6 +148,30 @@ function parseAnnotations(document: Record<string, unknown>): Record<string, str
     throw invalid("annotations are not a map of strings to strings");
   }
   return annotations as Record<string, string>;
+}
+
+function warningsOf(
+  document: Record<string, unknown>,
+  mediaType: string,
+  blobs: readonly Descriptor[],
+): string[] {
+  const warnings: string[] = [];
+  if (isImageManifest(mediaType) && blobs[0]?.mediaType === EMPTY_CONFIG && !document.artifactType) {
+    warnings.push("the config is the empty one, so the manifest should have an artifactType");
+  }
+  if (blobs.some((blob) => isNonDistributable(blob.mediaType))) {
+    warnings.push("non-distributable layers are deprecated: some clients do not fetch them");
+  }
+  if (isIndex(mediaType)) {
+    const entries = document.manifests as { platform?: unknown }[];
+    const without = entries.filter(({ platform }) => !platform).length;
+    if (without > 0 && without < entries.length) {
+      warnings.push(
+        `${without} of ${entries.length} manifests in the index have no platform to be chosen by`,
+      );
+    }
+  }
+  return warnings;
 }
 
 /** A digest may be listed more than once (the empty layer is), but never with two sizes. */

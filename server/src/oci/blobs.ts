@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type AccessContext, accessOf, requireAccess } from "../auth/access.ts";
 import { type Digest, parseDigest } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
+import { entityTag } from "../model/precondition.ts";
 import { parseRange } from "../model/range.ts";
 import type { Backend } from "../registry/backend.ts";
 import { deleteBlob, getBlob, readBlob } from "../registry/blobs.ts";
@@ -29,6 +30,7 @@ export function blobRoutes(app: FastifyInstance, context: AccessContext & { back
       const blob = await getBlob(backend, access, digest, { mayPush: access.actions.has("push") });
 
       setBlobHeaders(reply, digest);
+      if (matchesEtag(request, digest)) return reply.code(304).send();
       reply.header("content-length", blob.sizeBytes);
       return reply.send();
     },
@@ -82,7 +84,7 @@ export function blobRoutes(app: FastifyInstance, context: AccessContext & { back
 
 function setBlobHeaders(reply: FastifyReply, digest: Digest): void {
   reply.header("docker-content-digest", digest);
-  reply.header("etag", `"${digest}"`);
+  reply.header("etag", entityTag(digest));
   reply.header("accept-ranges", "bytes");
   reply.header("cache-control", "private, max-age=31536000, immutable");
   reply.header("content-type", "application/octet-stream");
@@ -94,5 +96,5 @@ function setBlobHeaders(reply: FastifyReply, digest: Digest): void {
 /** A range is asked of one version; content by digest has no other (RFC 9110 §13.1.5). */
 function requestedRange(request: FastifyRequest, digest: Digest): string | undefined {
   const ifRange = request.headers["if-range"];
-  return ifRange === undefined || ifRange === `"${digest}"` ? request.headers.range : undefined;
+  return ifRange === undefined || ifRange === entityTag(digest) ? request.headers.range : undefined;
 }

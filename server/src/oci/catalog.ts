@@ -43,7 +43,10 @@ export function catalogRoutes(app: FastifyInstance, context: AccessContext & { b
         limit === 0 ? [] : await listPaths(backend, apiTokenOf(request), { after, limit: limit + 1 });
       const repositories = found.slice(0, limit);
 
-      if (found.length > limit) reply.header("link", nextLink("/v2/_catalog", limit, repositories.at(-1)));
+      const last = repositories.at(-1);
+      if (last !== undefined && found.length > limit) {
+        reply.header("link", nextLink(request, "/v2/_catalog", { n: String(limit), last }));
+      }
       return { repositories };
     },
   );

@@ -3,15 +3,24 @@ import { type AccessContext, accessOf, requireAccess } from "../auth/access.ts";
 import { findManifestContent, type ManifestHead } from "../metadata/manifests.ts";
 import { digestAlgorithm } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
-import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "../model/manifest.ts";
-import { parseReference, presentPath, type Reference } from "../model/name.ts";
+import { MAX_MANIFEST_BYTES, type Manifest } from "../model/manifest.ts";
+import { parseReference, parseTagName, presentPath, type Reference, type TagName } from "../model/name.ts";
+import { entityTag } from "../model/precondition.ts";
 import type { Backend } from "../registry/backend.ts";
 import { deleteManifest, getManifest, pushManifest } from "../registry/manifests.ts";
 import { deleteTag } from "../registry/tags.ts";
-import { matchesEtag } from "./etag.ts";
+import { matchesEtag, parsePrecondition } from "./etag.ts";
+
+/** What fits, with tags of any length, into the headers of a request and of its answer. */
+const MAX_TAGS = 50;
 
 interface ManifestParams {
   Params: { name: string; reference: string };
+}
+
+interface PushRequest extends ManifestParams {
+  Querystring: { tag?: string | string[] };
+  Body: Buffer;
 }
 
 export function manifestRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
@@ -39,6 +48,7 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
 
       const manifest = await getManifest(backend, access, reference, { mayPush: access.actions.has("push") });
 
+      if (matchesEtag(request, manifest.digest)) return answerUnchanged(reply, manifest);
       setManifestHeaders(reply, manifest);
       return reply.send();
     },
@@ -52,31 +62,35 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
       const reference = parseReference(request.params.reference);
 
       const manifest = await getManifest(backend, accessOf(request), reference, { mayPush: false });
+      if (matchesEtag(request, manifest.digest)) return answerUnchanged(reply, manifest);
       const content = await findManifestContent(backend.db, manifest.id);
       if (content === undefined)
         throw new RegistryError("MANIFEST_UNKNOWN", "the manifest was deleted just now");
 
       setManifestHeaders(reply, manifest);
-      if (matchesEtag(request, manifest.digest)) return reply.removeHeader("content-length").code(304).send();
       return reply.send(content);
     },
   );
 
-  // end-7a: push a manifest under a tag or a digest.
-  app.put<ManifestParams & { Body: Buffer }>(
+  // end-7a, end-7b: push a manifest under a tag, or under its digest and any number of tags.
+  app.put<PushRequest>(
     "/:name/manifests/:reference",
     { onRequest: requireAccess(context, "push"), bodyLimit: MAX_MANIFEST_BYTES },
     async (request, reply) => {
       const reference = parseReference(request.params.reference);
-      const manifest = parsePushed(request, reference);
+      const tags = parseTags(request, reference);
+      const precondition = parsePrecondition(request);
+      const manifest = await parsePushed(backend, request, reference);
       const access = accessOf(request);
 
-      await pushManifest(backend, access, manifest, "tag" in reference ? reference.tag : undefined);
+      const warnings = await pushManifest(backend, access, manifest, { tags, precondition });
 
       const path = presentPath({ registry: access.registry.name, repository: access.repository });
       reply.header("location", `/v2/${path}/manifests/${manifest.digest}`);
       reply.header("docker-content-digest", manifest.digest);
       if (manifest.subject !== undefined) reply.header("oci-subject", manifest.subject);
+      if ("digest" in reference && tags.length > 0) reply.header("oci-tag", tags);
+      if (warnings.length > 0) reply.header("warning", warnings.map(presentWarning));
       return reply.code(201).send();
     },
   );
@@ -99,9 +113,13 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
   );
 }
 
-function parsePushed(request: FastifyRequest<{ Body: Buffer }>, reference: Reference): Manifest {
+async function parsePushed(
+  { manifests }: Backend,
+  { body, headers }: FastifyRequest<PushRequest>,
+  reference: Reference,
+): Promise<Manifest> {
   const algorithm = "digest" in reference ? digestAlgorithm(reference.digest) : "sha256";
-  const manifest = parseManifest(request.body, request.headers["content-type"], algorithm);
+  const manifest = await manifests.parse(body, headers["content-type"], algorithm);
   if ("digest" in reference && reference.digest !== manifest.digest) {
     throw new RegistryError(
       "DIGEST_INVALID",
@@ -111,10 +129,34 @@ function parsePushed(request: FastifyRequest<{ Body: Buffer }>, reference: Refer
   return manifest;
 }
 
+/** The tags that a push moves, each once: the one in its path, or those in its query. */
+function parseTags({ query }: FastifyRequest<PushRequest>, reference: Reference): TagName[] {
+  const texts = [query.tag ?? []].flat();
+  if (texts.length > MAX_TAGS) {
+    throw new RegistryError(
+      "TOO_MANY_TAGS",
+      `a push has at most ${MAX_TAGS} tags: push it again for the others`,
+    );
+  }
+  if ("digest" in reference) return [...new Set(texts.map(parseTagName))];
+  if (texts.length === 0) return [reference.tag];
+  throw new RegistryError("TAG_INVALID", "tags are parameters of a push by digest: this one is by a tag");
+}
+
+/** RFC 7234 §5.5, as the distribution spec has it ("Warnings"). The text has no quotes and no backslashes. */
+function presentWarning(text: string): string {
+  return `299 - "${text}"`;
+}
+
+function answerUnchanged(reply: FastifyReply, manifest: ManifestHead): FastifyReply {
+  setManifestHeaders(reply, manifest);
+  return reply.removeHeader("content-length").code(304).send();
+}
+
 function setManifestHeaders(reply: FastifyReply, manifest: ManifestHead): void {
   reply.header("content-type", manifest.mediaType);
   reply.header("content-length", manifest.sizeBytes);
   reply.header("docker-content-digest", manifest.digest);
-  reply.header("etag", `"${manifest.digest}"`);
+  reply.header("etag", entityTag(manifest.digest));
   reply.header("x-content-type-options", "nosniff");
 }

@@ -9,6 +9,7 @@ import { blobRoutes } from "./blobs.ts";
 import { catalogRoutes } from "./catalog.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { manifestRoutes } from "./manifests.ts";
+import { referrerRoutes } from "./referrers.ts";
 import { tagRoutes } from "./tags.ts";
 import { uploadRoutes } from "./uploads.ts";
 
@@ -22,7 +23,14 @@ export function dataPlane(context: AccessContext & { backend: Backend }) {
     });
 
     // Each group has its own parser of bodies: a manifest is gathered, a blob streams.
-    for (const routes of [blobRoutes, uploadRoutes, manifestRoutes, tagRoutes, catalogRoutes]) {
+    for (const routes of [
+      blobRoutes,
+      uploadRoutes,
+      manifestRoutes,
+      referrerRoutes,
+      tagRoutes,
+      catalogRoutes,
+    ]) {
       app.register((group, _options, done) => {
         routes(group, context);
         done();

@@ -32,7 +32,10 @@ export function tagRoutes(app: FastifyInstance, context: AccessContext & { backe
         limit === 0 ? [] : await listTagNames(backend.db, repository.id, { after, limit: limit + 1 });
       const tags = found.slice(0, limit);
 
-      if (found.length > limit) reply.header("link", nextLink(`/v2/${path}/tags/list`, limit, tags.at(-1)));
+      const last = tags.at(-1);
+      if (last !== undefined && found.length > limit) {
+        reply.header("link", nextLink(request, `/v2/${path}/tags/list`, { n: String(limit), last }));
+      }
       return { name: path, tags };
     },
   );

@@ -3,12 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   type AccessContext,
   accessOf,
+  findMountSource,
+  listReadableRegistries,
   requireAccess,
   requireUploadAccess,
   uploaderOf,
 } from "../auth/access.ts";
-import { allowedActions } from "../auth/scopes.ts";
-import { findRegistryByName } from "../metadata/registries.ts";
+import type { LinkedBlob } from "../metadata/links.ts";
+import { findRepositoryWithBlob } from "../metadata/repositories.ts";
 import type { UploadSession } from "../metadata/upload-sessions.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
@@ -16,7 +18,7 @@ import { parseRepositoryPath, presentPath } from "../model/name.ts";
 import { parseContentRange } from "../model/range.ts";
 import { parseUploadId } from "../model/upload-id.ts";
 import type { Backend } from "../registry/backend.ts";
-import { mountBlob, type Place } from "../registry/blobs.ts";
+import { findBlobIn, mountBlob, type Place } from "../registry/blobs.ts";
 import {
   type Arriving,
   appendToUpload,
@@ -37,7 +39,9 @@ interface SessionRequest {
   Querystring: { digest?: unknown };
 }
 
-export function uploadRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
+type UploadContext = AccessContext & { backend: Backend };
+
+export function uploadRoutes(app: FastifyInstance, context: UploadContext): void {
   const { backend } = context;
 
   // Bytes of a blob stream from the socket to the store, whatever the client calls them.
@@ -52,7 +56,7 @@ export function uploadRoutes(app: FastifyInstance, context: AccessContext & { ba
       const access = accessOf(request);
       const { mount, from, digest: wholeDigest } = request.query;
 
-      const mounted = await tryMount(backend, request, { mount, from });
+      const mounted = await tryMount(context, request, reply, { mount, from });
       if (mounted !== undefined) return answerCommitted(reply, access, mounted);
       if (wholeDigest !== undefined) {
         const digest = parseQueryDigest(wholeDigest);
@@ -172,42 +176,66 @@ function parseQueryDigest(value: unknown): Digest {
   return parseDigest(value);
 }
 
-/** The blob that was mounted. Where it was not, whatever the reason, the answer is the same: the client uploads. */
+/**
+ * The blob that was mounted. Where it was not, whatever the reason, the answer is the same: the client uploads.
+ * @throws {RegistryError} UNAUTHORIZED where another token would do
+ */
 async function tryMount(
-  backend: Backend,
+  context: UploadContext,
   request: FastifyRequest,
+  reply: FastifyReply,
   { mount, from }: { mount?: unknown; from?: unknown },
 ): Promise<Digest | undefined> {
-  const digest = findDigest(mount);
-  const source = await findMountSource(backend, request, from);
-  if (digest === undefined || source === undefined) return undefined;
-  return (await mountBlob(backend, source, accessOf(request), digest)) ? digest : undefined;
+  const digest = known(() => parseQueryDigest(mount));
+  if (digest === undefined) return undefined;
+  const blob =
+    from === undefined
+      ? await findBlobAnywhere(context, request, reply, digest)
+      : await findBlobFrom(context, request, reply, from, digest);
+  if (blob === undefined) return undefined;
+  return (await mountBlob(context.backend, blob, accessOf(request), digest)) ? digest : undefined;
 }
 
-function findDigest(value: unknown): Digest | undefined {
+/** The blob in the repository that is named, where the token may pull there. */
+async function findBlobFrom(
+  context: UploadContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  from: unknown,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  const path = known(() => parseRepositoryPath(String(from)));
+  if (path === undefined) return undefined;
+  const registry = await findMountSource(context, request, reply, path);
+  return registry && findBlobIn(context.backend, { registry, repository: path.repository }, digest);
+}
+
+/** The blob in whichever repository has it: one that the token may pull from, or else one that another token may. */
+async function findBlobAnywhere(
+  context: UploadContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  const { credential, token, registry } = accessOf(request);
+  for (const { name, actions } of token?.access ?? []) {
+    if (!actions.includes("pull")) continue;
+    const blob = await findBlobFrom(context, request, reply, name, digest);
+    if (blob?.region === registry.region) return blob;
+  }
+  const registries = await listReadableRegistries(context, credential);
+  const path = await findRepositoryWithBlob(context.backend.db, registries, registry.region, digest);
+  return path && findBlobFrom(context, request, reply, presentPath(path), digest);
+}
+
+/** What `parse` returns, or `undefined` where it refuses. */
+function known<T>(parse: () => T): T | undefined {
   try {
-    return parseQueryDigest(value);
+    return parse();
   } catch (error) {
     if (error instanceof RegistryError) return undefined;
     throw error;
   }
-}
-
-/** The repository to mount from, where the token pulls from there and its credential still may. */
-async function findMountSource(
-  { db }: Backend,
-  request: FastifyRequest,
-  from: unknown,
-): Promise<Place | undefined> {
-  if (typeof from !== "string") return undefined;
-  const { credential, token } = accessOf(request);
-  const entry = token?.access.find(({ name }) => name === from);
-  if (entry === undefined || !entry.actions.includes("pull")) return undefined;
-  const path = parseRepositoryPath(from);
-  const registry = await findRegistryByName(db, path.registry);
-  if (registry?.id !== entry.registryId) return undefined;
-  const source = { registry, repository: path.repository };
-  return (await allowedActions(db, credential, source, ["pull"])).length > 0 ? source : undefined;
 }
 
 function setSessionHeaders(reply: FastifyReply, place: Place, { id, staged }: UploadSession): void {

@@ -20,6 +20,7 @@ const ENDPOINTS = [
   /^(.+)(\/blobs\/uploads\/[^/]+)$/,
   /^(.+)(\/blobs\/[^/]+)$/,
   /^(.+)(\/manifests\/[^/]+)$/,
+  /^(.+)(\/referrers\/[^/]+)$/,
   /^(.+)(\/tags\/list)$/,
   /^(.+)(\/_oci\/ext\/discover)$/,
 ];

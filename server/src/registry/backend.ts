@@ -13,6 +13,7 @@ import { REGIONS, type Region } from "../model/region.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
+import { ManifestParser } from "./manifest-parser.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import { type UnderWay, UploadsUnderWay } from "./uploads-under-way.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -30,7 +31,10 @@ export interface Backend extends AsyncDisposable {
   /** Whether a run of garbage collection pauses pushes, where neither it nor its registry says. */
   garbageCollectionWrites: Writes;
   underWay: UploadsUnderWay;
+  /** Whether manifests are accepted without their content, where their repository does not say. */
+  sparse: boolean;
   hashes: RunningHashes;
+  manifests: ManifestParser;
   /** Rung when there is something for the background to do at once. */
   wakeup: Wakeup;
 }
@@ -50,6 +54,8 @@ export interface BackendOptions {
   garbageCollectionWrites?: Writes;
   /** What an account may upload at once; as much as it likes where it is missing. */
   uploadLimits?: UnderWay;
+  /** `false` where it is missing. */
+  sparse?: boolean;
 }
 
 /** A database whose blobs lie in another folder. */
@@ -131,9 +137,11 @@ export function createBackend(parts: {
   writeTokenLifeSeconds: number;
   garbageCollectionWrites?: Writes;
   uploadLimits?: UnderWay;
+  sparse?: boolean;
   now?: () => number;
 }): Backend {
   const { db, stores } = parts;
+  const manifests = new ManifestParser();
   return {
     db,
     stores,
@@ -142,9 +150,14 @@ export function createBackend(parts: {
     writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
     garbageCollectionWrites: parts.garbageCollectionWrites ?? "pause",
     underWay: new UploadsUnderWay(parts.uploadLimits ?? NO_LIMITS),
+    sparse: parts.sparse ?? false,
     hashes: new RunningHashes(),
+    manifests,
     wakeup: new Wakeup(),
-    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await manifests[Symbol.asyncDispose]();
+      await db[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -67,16 +67,25 @@ export function readBlob(backend: Backend, blob: LinkedBlob, range?: ByteRange):
   return storeOf(backend, blob.region).read(blob.storageKey, range);
 }
 
-/**
- * Links a blob of another repository, if that has it in the same region. `false`: it has not, and the client uploads.
- */
-export async function mountBlob(backend: Backend, from: Place, to: Place, digest: Digest): Promise<boolean> {
+/** The blob of a repository, if that is there and has it. */
+export async function findBlobIn(
+  { db }: Backend,
+  { registry, repository: name }: Place,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  const repository = await findRepository(db, registry.id, name);
+  return repository && findLinkedBlob(db, repository.id, digest);
+}
+
+/** Links a blob that another repository has, if it lies in the same region. `false`: not so, and the client uploads. */
+export async function mountBlob(
+  backend: Backend,
+  blob: LinkedBlob,
+  to: Place,
+  digest: Digest,
+): Promise<boolean> {
   const { db, now } = backend;
-  if (from.registry.region !== to.registry.region) return false;
-  const source = await findRepository(db, from.registry.id, from.repository);
-  if (source === undefined) return false;
-  const blob = await findLinkedBlob(db, source.id, digest);
-  if (blob === undefined) return false;
+  if (blob.region !== to.registry.region) return false;
   return transact(db, async (tx) => {
     const repository = await putRepository(tx, to.registry.id, to.repository, now());
     // The lock keeps a sweep from taking the blob between here and the link.

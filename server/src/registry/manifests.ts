@@ -1,8 +1,10 @@
 import { type Queries, transact } from "../metadata/database.ts";
-import { countReferences, listBlobSizes, lockLinks, putForeignLinks } from "../metadata/links.ts";
+import { countReferences, listBlobSizes, lockLinks, putEmptyLinks } from "../metadata/links.ts";
 import {
+  type Child,
   countHeld,
-  countHolders,
+  countParents,
+  deepenParents,
   deleteManifestRow,
   findManifestByDigest,
   findManifestByTag,
@@ -10,7 +12,7 @@ import {
   leaseManifest,
   listBlobDigests,
   listChildDigests,
-  listManifestSizes,
+  listChildren,
   lockManifest,
   type ManifestHead,
   renewManifest,
@@ -18,6 +20,7 @@ import {
 import { insertRegistryChange } from "../metadata/registries.ts";
 import {
   countInRepository,
+  getRepositorySettings,
   lockRepository,
   putLockedRepository,
   type Repository,
@@ -27,12 +30,17 @@ import type { Descriptor } from "../model/descriptor.ts";
 import type { Digest } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
 import { isForeign, type Manifest } from "../model/manifest.ts";
+import { isIndex } from "../model/media-type.ts";
 import type { Reference, TagName } from "../model/name.ts";
+import { holds, type Precondition } from "../model/precondition.ts";
 import type { Backend } from "./backend.ts";
 import { getRepository, type Place } from "./blobs.ts";
 import { newLease, outlastsPromise } from "./leases.ts";
 import { requireWritable } from "./registries.ts";
 import { moveTag } from "./tags.ts";
+
+/** Indexes list indexes, but nobody needs more levels: whoever follows them has an end. */
+const MAX_DEPTH = 10;
 
 /**
  * The manifest that a reference names. To a caller who may push, the answer is a promise: its lease is renewed, and what
@@ -47,10 +55,7 @@ export async function getManifest(
 ): Promise<ManifestHead> {
   const { db } = backend;
   const repository = await getRepository(backend, place);
-  const manifest =
-    "tag" in reference
-      ? await findManifestByTag(db, repository.id, reference.tag)
-      : await findManifestByDigest(db, repository.id, reference.digest);
+  const manifest = await findManifest(db, repository.id, reference);
   if (manifest === undefined) throw unknownManifest(reference);
   if (!mayPush) return manifest;
   if (!outlastsPromise(backend, manifest.leasedUntil)) {
@@ -62,33 +67,40 @@ export async function getManifest(
 }
 
 /**
- * Stores a manifest, whose blobs and children the repository has, and points a tag at it where one is given. Pushing it
- * again changes nothing but its lease and the tag.
- * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN, MANIFEST_INVALID, STORAGE_FULL
+ * Stores a manifest, whose blobs and children the repository has, and points tags at it. Pushing it again changes nothing
+ * but its lease and the tags. The precondition has to hold of each tag, or of the manifest where there is none. Returns
+ * what is questionable about a manifest that was not here.
+ * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN, MANIFEST_INVALID, PRECONDITION_FAILED, STORAGE_FULL
  */
 export async function pushManifest(
   backend: Backend,
   { registry, repository: name }: Place,
   manifest: Manifest,
-  tag: TagName | undefined,
-): Promise<void> {
+  { tags, precondition }: { tags: readonly TagName[]; precondition: Precondition },
+): Promise<readonly string[]> {
   const { db, now } = backend;
-  await transact(db, async (tx) => {
+  return transact(db, async (tx) => {
     const repository = await putLockedRepository(tx, registry.id, name, now());
+    const targets = tags.length > 0 ? tags.map((tag) => ({ tag })) : [{ digest: manifest.digest }];
+    for (const target of targets) await requireToHold(tx, repository.id, precondition, target);
     const known = await renewManifest(tx, repository.id, manifest.digest, {
       leasedUntil: newLease(backend),
       now: now(),
     });
-    const manifestId = known ?? (await storeManifest(backend, tx, repository, manifest));
-    const newTags =
-      tag === undefined
-        ? 0
-        : await moveTag(tx, { repositoryId: repository.id, name: tag, manifestId, now: now() });
+    const { id: manifestId, warnings } =
+      known === undefined
+        ? await storeManifest(backend, tx, repository, manifest)
+        : { id: known, warnings: [] };
+    let newTags = 0;
+    for (const tag of tags) {
+      newTags += await moveTag(tx, { repositoryId: repository.id, name: tag, manifestId, now: now() });
+    }
     const newManifests = known === undefined ? 1 : 0;
     await countInRepository(tx, repository.id, { tags: newTags, manifests: newManifests, now: now() });
     if (repository.manifestCount === 0 && newManifests === 1) {
       await insertRegistryChange(tx, registry.id, { repositories: 1 });
     }
+    return warnings;
   });
 }
 
@@ -128,73 +140,141 @@ export async function removeManifest(
   }
 }
 
-/** Inserts a manifest that is not here yet, once all that it needs is. */
+/** Inserts a manifest that is not here yet, once all that it needs is. Returns its id, and what is questionable about it. */
 async function storeManifest(
   backend: Backend,
   tx: Queries,
   repository: Repository,
   manifest: Manifest,
-): Promise<number> {
+): Promise<{ id: number; warnings: readonly string[] }> {
+  const { digest, subject, blobs } = manifest;
   const leasedUntil = newLease(backend);
-  const children = await requireChildren(tx, repository.id, manifest.children);
-  const manifestId = await insertManifest(tx, {
+  const { sparse = backend.sparse } = await getRepositorySettings(tx, repository.id);
+  const children = await findChildren(tx, repository.id, manifest.children, sparse);
+  const parents = await countParents(tx, repository.id, digest);
+  const hasSubject = subject !== undefined && (await isHere(tx, repository.id, subject));
+  const depth = isIndex(manifest.mediaType) ? 1 + deepest(children) : 0;
+  const id = await insertManifest(tx, {
     repositoryId: repository.id,
     registryId: repository.registryId,
     manifest,
-    compressedSizeBytes: sum([...manifest.blobs.map((blob) => blob.sizeBytes), ...children]),
-    holderCount: await countHolders(tx, repository.id, manifest),
+    compressedSizeBytes: sum([
+      ...blobs.map((blob) => blob.sizeBytes),
+      ...children.map((child) => child.compressedSizeBytes),
+    ]),
+    depth,
+    holderCount: parents + (hasSubject ? 1 : 0),
     leasedUntil,
     now: backend.now(),
   });
-  await countHeld(
-    tx,
-    repository.id,
-    { digest: manifest.digest, children: manifest.children.map((child) => child.digest) },
-    1,
-  );
-  await referToBlobs(tx, repository, manifest.blobs, leasedUntil);
-  return manifestId;
+  if (depth > 0) await limitDepth(tx, repository.id, digest, depth);
+  await countHeld(tx, repository.id, { digest, children: manifest.children.map((child) => child.digest) }, 1);
+  const missingBlobs = await referToBlobs(tx, repository, blobs, { leasedUntil, sparse });
+  const missing = missingBlobs + manifest.children.length - children.length;
+  return { id, warnings: warningsOf(manifest, { hasSubject, missing }) };
 }
 
-/** Counts one more reference on the link of each blob. */
+/** What the client should know about a manifest that was accepted. */
+function warningsOf(
+  { subject, warnings }: Manifest,
+  { hasSubject, missing }: { hasSubject: boolean; missing: number },
+): string[] {
+  const all = [...warnings];
+  if (subject !== undefined && !hasSubject) all.push(`the repository does not have the subject ${subject}`);
+  if (missing > 0) all.push(`the repository lacks ${missing} of the blobs and manifests that this one names`);
+  return all;
+}
+
+/** Counts one more reference on the link of each blob. Returns how many the repository lacks, though it should have them. */
 async function referToBlobs(
   tx: Queries,
   repository: Repository,
   blobs: readonly Descriptor[],
-  leasedUntil: number,
-): Promise<void> {
+  { leasedUntil, sparse }: { leasedUntil: number; sparse: boolean },
+): Promise<number> {
   const digests = blobs.map((blob) => blob.digest);
   const foreign = new Set(blobs.filter(isForeign).map((blob) => blob.digest));
-  await putForeignLinks(tx, repository.id, repository.registryId, [...foreign]);
+  await putEmptyLinks(tx, repository.id, repository.registryId, sparse ? digests : [...foreign]);
   const links = await lockLinks(tx, repository.id, digests);
   const missing = digests.filter((digest) => !foreign.has(digest) && links.get(digest)?.blobId == null);
-  if (missing.length > 0) throw unknownContent(missing);
+  if (missing.length > 0 && !sparse) throw unknownContent(missing);
   const sizes = await listBlobSizes(tx, repository.id, digests);
   for (const { digest, sizeBytes } of blobs) {
     const actual = sizes.get(digest);
     if (actual !== undefined && actual !== sizeBytes) throw wrongSize(digest, sizeBytes, actual);
   }
   await countReferences(tx, repository.id, digests, { references: 1, leasedUntil });
+  return missing.length;
 }
 
-/** The compressed sizes of an index's manifests, all of which are in the repository. */
-async function requireChildren(
+/** Those of an index's manifests that the repository has: all, unless it takes an index without them. */
+async function findChildren(
   tx: Queries,
   repositoryId: number,
   children: readonly Descriptor[],
-): Promise<number[]> {
-  const sizes = await listManifestSizes(
-    tx,
-    repositoryId,
-    children.map((child) => child.digest),
+  sparse: boolean,
+): Promise<Child[]> {
+  const digests = children.map((child) => child.digest);
+  const here = await listChildren(tx, repositoryId, digests);
+  const missing = digests.filter((digest) => !here.has(digest));
+  if (missing.length > 0 && !sparse) throw unknownContent(missing);
+  for (const { digest, sizeBytes } of children) {
+    const actual = here.get(digest)?.sizeBytes;
+    if (actual !== undefined && actual !== sizeBytes) throw wrongSize(digest, sizeBytes, actual);
+  }
+  return [...here.values()];
+}
+
+function deepest(children: readonly Child[]): number {
+  return children.reduce((depth, child) => Math.max(depth, child.depth), 0);
+}
+
+async function isHere(tx: Queries, repositoryId: number, digest: Digest): Promise<boolean> {
+  return (await findManifestByDigest(tx, repositoryId, digest)) !== undefined;
+}
+
+/**
+ * Refuses an index that is nested too deep, or makes another one so: where indexes are taken without their manifests,
+ * the outer one may be here first.
+ */
+async function limitDepth(tx: Queries, repositoryId: number, digest: Digest, depth: number): Promise<void> {
+  let level = depth;
+  for (let digests = [digest]; digests.length > 0; level++) {
+    if (level > MAX_DEPTH) {
+      throw new RegistryError(
+        "MANIFEST_INVALID",
+        `indexes of indexes are nested too deep: ${MAX_DEPTH} levels are the most`,
+      );
+    }
+    digests = await deepenParents(tx, repositoryId, digests, level + 1);
+  }
+}
+
+async function requireToHold(
+  tx: Queries,
+  repositoryId: number,
+  precondition: Precondition,
+  target: Reference,
+): Promise<void> {
+  if (precondition.ifMatch === undefined && precondition.ifNoneMatch === undefined) return;
+  const current = await findManifest(tx, repositoryId, target);
+  if (holds(precondition, current?.digest)) return;
+  const [name] = Object.values(target);
+  throw new RegistryError(
+    "PRECONDITION_FAILED",
+    `${name} is ${current === undefined ? "not here" : `at ${current.digest}`}, which is not what the request asks for`,
+    { detail: target },
   );
-  const missing = children.map((child) => child.digest).filter((digest) => !sizes.has(digest));
-  if (missing.length > 0) throw unknownContent(missing);
-  return children.map(({ digest, sizeBytes }) => {
-    const actual = sizes.get(digest);
-    if (actual?.sizeBytes !== sizeBytes) throw wrongSize(digest, sizeBytes, actual?.sizeBytes);
-    return actual.compressedSizeBytes;
-  });
+}
+
+function findManifest(
+  db: Queries,
+  repositoryId: number,
+  reference: Reference,
+): Promise<ManifestHead | undefined> {
+  return "tag" in reference
+    ? findManifestByTag(db, repositoryId, reference.tag)
+    : findManifestByDigest(db, repositoryId, reference.digest);
 }
 
 /** What a foreign layer says of its size, nobody can check: it may be more than a counter holds. */
@@ -221,7 +301,7 @@ function unknownContent(digests: readonly Digest[]): RegistryError {
   );
 }
 
-function wrongSize(digest: Digest, said: number, actual: number | undefined): RegistryError {
+function wrongSize(digest: Digest, said: number, actual: number): RegistryError {
   return new RegistryError(
     "MANIFEST_INVALID",
     `the manifest says that ${digest} has ${said} bytes, but it has ${actual}`,

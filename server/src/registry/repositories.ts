@@ -1,10 +1,13 @@
 import { transact } from "../metadata/database.ts";
 import { insertRegistryChange } from "../metadata/registries.ts";
 import {
+  findRepository,
+  getRepositorySettings,
   hideRepository,
   lockRepository,
-  type Repository,
-  setRepositoryPublic,
+  putLockedRepository,
+  putRepositorySettings,
+  type RepositorySettings,
 } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import type { Backend } from "./backend.ts";
@@ -31,11 +34,27 @@ export async function deleteRepository(backend: Backend, place: Place): Promise<
   wakeup.ring();
 }
 
-/** Lets anybody pull from a repository, or no longer, as far as its registry is not public. */
-export function makeRepositoryPublic(
+const NOTHING_SET: RepositorySettings = { isPublic: false, sparse: undefined };
+
+/** What is set of a repository, which need not have been pushed to yet. */
+export async function findRepositorySettings(
   { db }: Backend,
-  repository: Repository,
-  isPublic: boolean,
-): Promise<void> {
-  return transact(db, (tx) => setRepositoryPublic(tx, repository.id, isPublic));
+  { registry, repository: name }: Place,
+): Promise<RepositorySettings> {
+  const repository = await findRepository(db, registry.id, name);
+  return repository === undefined ? NOTHING_SET : getRepositorySettings(db, repository.id);
+}
+
+/** Changes what is named of a repository's settings, and returns what they then are. */
+export async function changeRepositorySettings(
+  { db, now }: Backend,
+  { registry, repository: name }: Place,
+  change: Partial<RepositorySettings>,
+): Promise<RepositorySettings> {
+  return transact(db, async (tx) => {
+    const { id } = await putLockedRepository(tx, registry.id, name, now());
+    const settings = { ...(await getRepositorySettings(tx, id)), ...change };
+    await putRepositorySettings(tx, id, settings);
+    return settings;
+  });
 }

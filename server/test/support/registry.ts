@@ -62,6 +62,7 @@ export interface TestRegistryOptions {
   trustedProxies?: string[];
   openMetrics?: boolean;
   uploadLimits?: UnderWay;
+  sparse?: boolean;
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -85,12 +86,13 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const { uploadLimits } = options;
+  const { uploadLimits, sparse = false } = options;
   const backend = createBackend({
     db,
     stores,
     ...lives,
     ...(uploadLimits === undefined ? {} : { uploadLimits }),
+    sparse,
     now: () => db.now() + clock.skipped,
   });
   resources.use(backend);

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
+import { sparseAndReferrers } from "./0002-sparse-and-referrers.ts";
 import { access } from "./0003-access.ts";
 import { failures } from "./0006-failures.ts";
 import type { ColumnTypes } from "./column-types.ts";
@@ -11,6 +12,7 @@ import type { ColumnTypes } from "./column-types.ts";
  */
 const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0001-initial": initial,
+  "0002-sparse-and-referrers": sparseAndReferrers,
   "0003-access": access,
   "0006-failures": failures,
 };
