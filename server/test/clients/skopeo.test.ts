@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { anImage, anIndex, blobsOf, contentOf, filesOf, writeOciLayout } from "../support/images.ts";
+import { anImage, anIndexOfTwo, blobsOf, contentOf, filesOf, writeOciLayout } from "../support/images.ts";
 import { type Program, programIn } from "../support/programs.ts";
 import { DATABASES, OWNER_TOKEN } from "../support/registry.ts";
 import { type ServedRegistry, serveRegistry } from "../support/served-registry.ts";
@@ -16,10 +16,7 @@ const REFUSED = /denied|unauthorized|authentication required/i;
 describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
   const resources = new AsyncDisposableStack();
   const image = anImage({ layers: 4, layerBytes: 300_000 });
-  const index = anIndex([
-    anImage({ layers: 2, seed: 2 }),
-    anImage({ layers: 2, seed: 3, platform: { os: "linux", architecture: "arm64", variant: "v8" } }),
-  ]);
+  const index = anIndexOfTwo();
   let registry: ServedRegistry;
   let host: string;
   let home: string;

@@ -98,6 +98,14 @@ export function anIndex(images: Image[]): Index {
   return { images, manifest: { ...manifest, mediaType: MEDIA_TYPES.index } };
 }
 
+/** An index of an image for amd64 and one for arm64, in this order. */
+export function anIndexOfTwo(): Index {
+  return anIndex([
+    anImage({ layers: 2, seed: 2 }),
+    anImage({ layers: 2, seed: 3, platform: { os: "linux", architecture: "arm64", variant: "v8" } }),
+  ]);
+}
+
 /** Writes an OCI image layout with one tag in it, which clients read as `oci:DIR:TAG`. */
 export async function writeOciLayout(dir: string, content: Image | Index, tag: string): Promise<void> {
   const blobs = join(dir, "blobs", "sha256");

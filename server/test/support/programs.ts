@@ -69,6 +69,11 @@ export function programIn(home: string, program: string, { flags = [], env = {} 
   };
 }
 
+/** Has podman and buildah keep images as plain folders in a home: that wants nothing of the kernel. */
+export function imageStoreIn(home: string): string[] {
+  return ["--root", join(home, "storage"), "--runroot", join(home, "run"), "--storage-driver", "vfs"];
+}
+
 export interface ProgramOptions {
   /** What stands before the arguments of every command. */
   flags?: readonly string[];

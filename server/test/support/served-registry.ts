@@ -118,16 +118,20 @@ export class ServedRegistry implements AsyncDisposable {
     return answer.text();
   }
 
+  /** The requests about a repository that have been let in, answered and logged so far. */
+  requests(repository: string): LoggedRequest[] {
+    const whole = this.#log.slice(0, this.#log.lastIndexOf("\n") + 1);
+    const entries = logOf({ stdout: whole }).filter(({ msg }) => msg === "request");
+    return (entries as unknown as LoggedRequest[]).filter(
+      ({ url, status }) => url.startsWith(`/v2/${repository}/`) && status !== 401,
+    );
+  }
+
   /** In which ways blobs have come to a repository so far: how many times each. */
   arrivals(repository: string): { mounted: number; uploaded: number } {
-    const whole = this.#log.slice(0, this.#log.lastIndexOf("\n") + 1);
-    const requests = logOf({ stdout: whole }).filter(({ msg }) => msg === "request");
-    const uploads = (requests as unknown as LoggedRequest[]).filter(
-      ({ method, url }) => method === "POST" && url.startsWith(`/v2/${repository}/blobs/uploads/`),
-    );
-    const answered = uploads.filter(({ status }) => status !== 401);
-    const mounted = answered.filter(({ url, status }) => url.includes("mount=") && status === 201).length;
-    return { mounted, uploaded: answered.length - mounted };
+    const begun = this.requests(repository).filter(({ method }) => method === "POST");
+    const mounted = begun.filter(({ url, status }) => url.includes("mount=") && status === 201).length;
+    return { mounted, uploaded: begun.length - mounted };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
