@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // What needs programs from outside npm, or root, or minutes: vitest.clients.config.ts and vitest.long.config.ts run these.
-    exclude: ["test/clients/**", "test/long/**"],
+    exclude: ["test/{clients,conformance,long}/**"],
     globalSetup: ["test/support/postgres.ts"],
     reporters: ["default", new ClosingLine()],
     pool: "forks",

@@ -12,9 +12,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { anImage, type Content, contentOf, type Image, noise, writeOciLayout } from "../support/images.ts";
 import { freshDatabase } from "../support/postgres.ts";
-import { bundle, skopeoIn } from "../support/programs.ts";
+import { programIn } from "../support/programs.ts";
 import { DATABASES, OWNER_TOKEN } from "../support/registry.ts";
-import { type Exit, logOf, type RunningServer, serverProcesses } from "../support/server-process.ts";
+import {
+  BUNDLE,
+  bundleIfStale,
+  type Exit,
+  logOf,
+  type RunningServer,
+  serverProcesses,
+} from "../support/server-process.ts";
 
 const REPOSITORY = "acme/app";
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
@@ -56,7 +63,8 @@ describe.each(DATABASES)("a server on a full disk, with its rows in %s", (databa
       execFileSync("umount", ["--lazy", disk]);
     });
     const rows = rowsAreOnThisDisk ? {} : { BOXYARD_DB_URL: resources.use(await freshDatabase()).url };
-    const processes = serverProcesses(folder, bundle());
+    bundleIfStale();
+    const processes = serverProcesses(folder, BUNDLE);
     resources.defer(() => processes.killAll());
     start = () => processes.start(join(disk, "data"), { BOXYARD_OWNER_TOKEN: OWNER_TOKEN, ...rows });
 
@@ -172,7 +180,7 @@ describe.each(DATABASES)("a server on a full disk, with its rows in %s", (databa
   });
 
   test("skopeo is told that there is insufficient storage", async () => {
-    const skopeo = skopeoIn(join(folder, "home"));
+    const skopeo = programIn(join(folder, "home"), "skopeo");
     await writeOciLayout(join(folder, "home/large"), anImage({ layerBytes: LARGE_BYTES, seed: 2 }), "v1");
 
     const { code, stderr } = await skopeo.attempt(

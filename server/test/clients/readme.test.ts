@@ -17,7 +17,7 @@ import { basename, delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { anImage, contentOf, writeOciLayout } from "../support/images.ts";
-import { containersEnvironment, type Outcome, runProgram } from "../support/programs.ts";
+import { environmentIn, type Outcome, runProgram } from "../support/programs.ts";
 import { SERVER } from "../support/server-process.ts";
 
 const CHECKOUT = join(SERVER, "..");
@@ -66,12 +66,12 @@ async function requireFreePort(): Promise<void> {
 
 /** The environment of a newcomer's shell: nothing of these tests, of the npm that runs them, or of its packages. */
 function environment(): NodeJS.ProcessEnv {
-  const { HOME, ...ofContainers } = containersEnvironment(join(folder, "home"));
+  const { HOME, ...ofClients } = environmentIn(join(folder, "home"));
   const ours =
     /^(npm_(?!config_)|npm_config_(global|local|prefix)|BOXYARD_|VITEST|NODE_(ENV|OPTIONS|PATH|COMPILE_CACHE)$|INIT_CWD$)/;
   const inherited = Object.entries(process.env).filter(([name]) => !ours.test(name));
   const path = process.env.PATH?.split(delimiter).filter((entry) => !entry.includes("node_modules"));
-  return { ...Object.fromEntries(inherited), ...ofContainers, PATH: path?.join(delimiter) };
+  return { ...Object.fromEntries(inherited), ...ofClients, PATH: path?.join(delimiter) };
 }
 
 /** Types commands into the shell beside the server's; what they export is there for the next ones. */

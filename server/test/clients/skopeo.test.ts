@@ -1,19 +1,11 @@
 /** Debian's skopeo against a server process: it logs in, pushes, pulls, lists, mounts, deletes and synchronises. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { getFirstAccountId } from "../../src/metadata/accounts.ts";
-import { transact } from "../../src/metadata/database.ts";
-import { insertRegistry } from "../../src/metadata/registries.ts";
-import { parseRegistryName } from "../../src/model/name.ts";
-import { REGIONS } from "../../src/model/region.ts";
-import { openBackend } from "../../src/registry/backend.ts";
-import { anImage, anIndex, contentOf, type Image, type Index, writeOciLayout } from "../support/images.ts";
-import { freshDatabase } from "../support/postgres.ts";
-import { bundle, skopeoIn } from "../support/programs.ts";
+import { anImage, anIndexOfTwo, blobsOf, contentOf, filesOf, writeOciLayout } from "../support/images.ts";
+import { type Program, programIn } from "../support/programs.ts";
 import { DATABASES, OWNER_TOKEN } from "../support/registry.ts";
-import { logOf, type RunningServer, serverProcesses } from "../support/server-process.ts";
+import { type ServedRegistry, serveRegistry } from "../support/served-registry.ts";
 
 const FROM_PLAIN_HTTP = "--src-tls-verify=false";
 const TO_PLAIN_HTTP = "--dest-tls-verify=false";
@@ -24,75 +16,27 @@ const REFUSED = /denied|unauthorized|authentication required/i;
 describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
   const resources = new AsyncDisposableStack();
   const image = anImage({ layers: 4, layerBytes: 300_000 });
-  const index = anIndex([
-    anImage({ layers: 2, seed: 2 }),
-    anImage({ layers: 2, seed: 3, platform: { os: "linux", architecture: "arm64", variant: "v8" } }),
-  ]);
-  let home: string;
-  let server: RunningServer;
-  /** The registry's host as an image's name has it. */
+  const index = anIndexOfTwo();
+  let registry: ServedRegistry;
   let host: string;
-  let skopeo: ReturnType<typeof skopeoIn>;
+  let home: string;
+  let skopeo: Program;
   /** Files with a docker config.json each, as the API gave it out. */
   let mayWrite: string;
   let mayRead: string;
 
   beforeAll(async () => {
-    const folder = mkdtempSync(join(tmpdir(), "boxyard-skopeo-"));
-    resources.defer(() => rmSync(folder, { recursive: true }));
-    const dbUrl = database === "PostgreSQL" ? resources.use(await freshDatabase()).url : undefined;
-    const processes = serverProcesses(folder, bundle());
-    resources.defer(() => processes.killAll());
-    const dataDir = join(folder, "data");
-    const env = {
-      BOXYARD_OWNER_TOKEN: OWNER_TOKEN,
-      ...(dbUrl === undefined ? {} : { BOXYARD_DB_URL: dbUrl }),
-    };
-
-    server = await processes.start(dataDir, env);
-    await createRegistry("acme");
-    await server.stop();
-    await addRegistry("globex", { dataDir, dbUrl });
-    server = await processes.start(dataDir, env);
-    host = new URL(server.origin).host;
-
-    home = join(folder, "home");
-    skopeo = skopeoIn(home);
-    mayWrite = await fetchCredential("read_write=true");
-    mayRead = await fetchCredential("read_write=false");
+    registry = resources.use(await serveRegistry({ database, registries: ["acme", "globex"] }));
+    home = await registry.writersHome();
+    host = registry.host;
+    skopeo = programIn(home, "skopeo");
+    mayWrite = join(home, ".docker/config.json");
+    mayRead = join(await registry.readersHome(), ".docker/config.json");
     await writeOciLayout(join(home, "image"), image, "v1");
     await writeOciLayout(join(home, "index"), index, "v1");
   });
 
   afterAll(() => resources.disposeAsync());
-
-  async function api(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { authorization: `Bearer ${OWNER_TOKEN}`, "content-type": "application/json" };
-    const answer = await fetch(`${server.origin}${path}`, { ...init, headers });
-    expect(answer.ok).toBe(true);
-    return answer;
-  }
-
-  async function createRegistry(name: string): Promise<void> {
-    const body = JSON.stringify({ name, subscription_tier_slug: "professional" });
-    await api("/v2/registry", { method: "POST", body });
-  }
-
-  /** Writes a config.json that the API gives out to a file, and returns its path. */
-  async function fetchCredential(query: string): Promise<string> {
-    const answer = await api(`/v2/registry/docker-credentials?${query}`);
-    const folder = mkdtempSync(join(home, "docker-"));
-    writeFileSync(join(folder, "config.json"), await answer.bytes());
-    return join(folder, "config.json");
-  }
-
-  function passwordIn(configFile: string): string {
-    const { auths } = JSON.parse(readFileSync(configFile, "utf8")) as {
-      auths: Record<string, { auth: string }>;
-    };
-    const [, password = ""] = atob(auths[host]?.auth ?? "").split(":");
-    return password;
-  }
 
   function remote(name: string): string {
     return `docker://${host}/${name}`;
@@ -116,20 +60,9 @@ describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
     return Tags;
   }
 
-  async function authorized(repository: string, actions: string): Promise<Record<string, string>> {
-    const answer = await fetch(
-      `${server.origin}/v2/registry/auth?scope=repository:${repository}:${actions}`,
-      {
-        headers: { authorization: `Basic ${btoa(`any:${passwordIn(mayWrite)}`)}` },
-      },
-    );
-    const { token } = (await answer.json()) as { token: string };
-    return { authorization: `Bearer ${token}` };
-  }
-
   async function putTag(repository: string, tag: string, headers: Record<string, string>): Promise<void> {
     const { mediaType, content } = image.manifest;
-    const answer = await fetch(`${server.origin}/v2/${repository}/manifests/${tag}`, {
+    const answer = await fetch(`${registry.server.origin}/v2/${repository}/manifests/${tag}`, {
       method: "PUT",
       headers: { ...headers, "content-type": mediaType },
       body: content,
@@ -139,7 +72,7 @@ describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
 
   test("logs in with the credential that the API gave out, and stays logged in", async () => {
     const state = join(home, "logged-in.json");
-    const password = passwordIn(mayWrite);
+    const password = registry.passwordIn(home);
 
     const greeting = await skopeo.run(
       ...["login", PLAIN_HTTP, "--authfile", state, "--username", "any", "--password", password, host],
@@ -219,7 +152,7 @@ describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
   test("tags are listed to the last, over more than one page", async () => {
     const names = Array.from({ length: 1005 }, (_, number) => `t${String(number).padStart(4, "0")}`);
     await push("oci:image:v1", `acme/many:${names[0]}`);
-    const headers = await authorized("acme/many", "pull,push");
+    const headers = await registry.authorized("acme/many", "pull,push");
     for (let first = 1; first < names.length; first += 50) {
       await Promise.all(names.slice(first, first + 50).map((name) => putTag("acme/many", name, headers)));
     }
@@ -229,21 +162,16 @@ describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
 
   test("a copy from one repository to another mounts the layers and sends none of them", async () => {
     await push("oci:image:v1", "acme/origin:v1");
-    const requests = watchRequests(server);
 
     await skopeo.run(
       ...["copy", FROM_PLAIN_HTTP, TO_PLAIN_HTTP, "--authfile", mayWrite],
       ...[remote("acme/origin:v1"), remote("acme/mounted:v1")],
     );
 
-    await expect.poll(() => requests().at(-1)?.url).toBe("/v2/acme/mounted/manifests/v1");
-    const uploads = requests().filter(({ method }) => method === "POST");
-    const layers = image.blobs.slice(1);
-    expect(uploads.filter(({ url, status }) => url.includes("mount=") && status === 201)).toHaveLength(
-      layers.length,
-    );
     // All that is sent is the config.
-    expect(uploads.filter(({ url }) => !url.includes("mount="))).toHaveLength(1);
+    await expect
+      .poll(() => registry.arrivals("acme/mounted"))
+      .toEqual({ mounted: image.blobs.length - 1, uploaded: 1 });
     await pull("acme/mounted:v1", "oci:pulled-mounted:v1");
     expect(blobsOf(join(home, "pulled-mounted"))).toEqual(filesOf(image));
   });
@@ -317,7 +245,7 @@ describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
 
   test("a wrong password is refused as such, at login and at any other command", async () => {
     await push("oci:image:v1", "acme/locked:v1");
-    const wrong = `${passwordIn(mayWrite).slice(0, -1)}!`;
+    const wrong = `${registry.passwordIn(home).slice(0, -1)}!`;
     const state = join(home, "refused.json");
 
     const login = await skopeo.attempt(
@@ -361,56 +289,6 @@ describe.each(DATABASES)("skopeo, with the server's rows in %s", (database) => {
     expect(tags).toEqual(["v1"]);
   });
 });
-
-/** Adds a registry to the first account of a server that does not run. */
-async function addRegistry(
-  name: string,
-  { dataDir, dbUrl }: { dataDir: string; dbUrl: string | undefined },
-): Promise<void> {
-  await using backend = await openBackend({ dataDir, dbUrl, leaseSeconds: 60, writeTokenLifeSeconds: 60 });
-  const { db, now } = backend;
-  await transact(db, async (tx) =>
-    insertRegistry(tx, {
-      uuid: crypto.randomUUID(),
-      accountId: await getFirstAccountId(tx),
-      name: parseRegistryName(name),
-      region: REGIONS[0],
-      now: now(),
-    }),
-  );
-}
-
-interface LoggedRequest {
-  method: string;
-  url: string;
-  status: number;
-}
-
-/** Gives the requests that a server has logged since. */
-function watchRequests({ child }: RunningServer): () => LoggedRequest[] {
-  let stdout = "";
-  child.stdout?.on("data", (chunk: Buffer) => {
-    stdout += chunk;
-  });
-  return () => {
-    const whole = stdout.slice(0, stdout.lastIndexOf("\n") + 1);
-    return logOf({ stdout: whole }).filter(({ msg }) => msg === "request") as unknown as LoggedRequest[];
-  };
-}
-
-/** The digest of the bytes of each blob in an OCI layout, by the digest that it is filed under. */
-function blobsOf(layout: string): Map<string, string> {
-  const folder = join(layout, "blobs", "sha256");
-  const names = readdirSync(folder);
-  return new Map(names.map((name) => [`sha256:${name}`, contentOf(readFileSync(join(folder, name))).digest]));
-}
-
-/** What {@link blobsOf} finds in a layout with this image or index, whole, and nothing else. */
-function filesOf(content: Image | Index): Map<string, string> {
-  const images = "images" in content ? content.images : [content];
-  const files = [content.manifest, ...images.flatMap((image) => [image.manifest, ...image.blobs])];
-  return new Map(files.map(({ digest }) => [digest, digest]));
-}
 
 function hexOf(digest: string): string {
   return digest.slice("sha256:".length);

@@ -1,4 +1,5 @@
 import { createCipheriv, createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -97,14 +98,21 @@ export function anIndex(images: Image[]): Index {
   return { images, manifest: { ...manifest, mediaType: MEDIA_TYPES.index } };
 }
 
+/** An index of an image for amd64 and one for arm64, in this order. */
+export function anIndexOfTwo(): Index {
+  return anIndex([
+    anImage({ layers: 2, seed: 2 }),
+    anImage({ layers: 2, seed: 3, platform: { os: "linux", architecture: "arm64", variant: "v8" } }),
+  ]);
+}
+
 /** Writes an OCI image layout with one tag in it, which clients read as `oci:DIR:TAG`. */
 export async function writeOciLayout(dir: string, content: Image | Index, tag: string): Promise<void> {
-  const images = "images" in content ? content.images : [content];
-  const files = [content.manifest, ...images.flatMap((image) => [image.manifest, ...image.blobs])];
-
   const blobs = join(dir, "blobs", "sha256");
   await mkdir(blobs, { recursive: true });
-  for (const file of files) await writeFile(join(blobs, file.digest.slice("sha256:".length)), file.content);
+  for (const { digest, content: bytes } of contentsOf(content)) {
+    await writeFile(join(blobs, digest.slice("sha256:".length)), bytes);
+  }
   await writeFile(join(dir, "oci-layout"), json({ imageLayoutVersion: "1.0.0" }));
   await writeFile(
     join(dir, "index.json"),
@@ -119,6 +127,23 @@ export async function writeOciLayout(dir: string, content: Image | Index, tag: s
       ],
     }),
   );
+}
+
+/** The digest of the bytes of each blob in an OCI image layout, by the digest that it is filed under. */
+export function blobsOf(layout: string): Map<string, string> {
+  const folder = join(layout, "blobs", "sha256");
+  const names = readdirSync(folder);
+  return new Map(names.map((name) => [`sha256:${name}`, sha256(readFileSync(join(folder, name)))]));
+}
+
+/** What {@link blobsOf} finds in a layout with this image or index, whole, and nothing else. */
+export function filesOf(content: Image | Index): Map<string, string> {
+  return new Map(contentsOf(content).map(({ digest }) => [digest, digest]));
+}
+
+function contentsOf(content: Image | Index): Content[] {
+  const images = "images" in content ? content.images : [content];
+  return [content.manifest, ...images.flatMap((image) => [image.manifest, ...image.blobs])];
 }
 
 /** Bytes under their sha256 digest. */

@@ -1,10 +1,9 @@
 /** Programs that others wrote, run as their user would run them. */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { SERVER } from "./server-process.ts";
 
 export interface Outcome {
   code: number | null;
@@ -37,39 +36,47 @@ export async function runProgram(
   return { code, stdout, stderr };
 }
 
-/** An environment in which skopeo, and whatever else reads containers' settings, keeps all that it keeps in `home`. */
-export function containersEnvironment(home: string): NodeJS.ProcessEnv {
-  mkdirSync(home, { recursive: true });
+/** An environment in which a client keeps all that it keeps in `home`, and is logged in by `.docker/config.json` there. */
+export function environmentIn(home: string): NodeJS.ProcessEnv {
+  mkdirSync(join(home, ".docker"), { recursive: true });
   return {
     PATH: process.env.PATH,
     HOME: home,
     TMPDIR: home,
     XDG_DATA_HOME: home,
     XDG_RUNTIME_DIR: home,
-    REGISTRY_AUTH_FILE: `${home}/auth.json`,
+    REGISTRY_AUTH_FILE: join(home, ".docker/config.json"),
     // Root's cache of where blobs were seen would be the machine's, below /var/lib.
     _CONTAINERS_ROOTLESS_UID: "1000",
   };
 }
 
-/** skopeo with `home` for all that it keeps, and to run in. */
-export function skopeoIn(home: string) {
-  const env = containersEnvironment(home);
-  const attempt = (...args: string[]): Promise<Outcome> => runProgram("skopeo", args, { cwd: home, env });
+export type Program = ReturnType<typeof programIn>;
+
+/** A program with `home` for all that it keeps, and to run in. */
+export function programIn(home: string, program: string, { flags = [], env = {} }: ProgramOptions = {}) {
+  const options = { cwd: home, env: { ...environmentIn(home), ...env } };
+  const attempt = (...args: string[]): Promise<Outcome> => runProgram(program, [...flags, ...args], options);
   return {
     /** How the command ends, whichever way. */
     attempt,
     /** What the command prints. Throws where it fails. */
     async run(...args: string[]): Promise<string> {
       const { code, stdout, stderr } = await attempt(...args);
-      if (code !== 0) throw new Error(`skopeo ${args.join(" ")} ended with ${code}: ${stderr}`);
+      if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}: ${stderr}`);
       return stdout;
     },
   };
 }
 
-/** Bundles the server, as `npm start` does, and returns the file to run. */
-export function bundle(): string {
-  execFileSync(process.execPath, [join(SERVER, "build.ts"), "--stale"], { stdio: "pipe" });
-  return join(SERVER, "dist/boxyard.js");
+/** Has podman and buildah keep images as plain folders in a home: that wants nothing of the kernel. */
+export function imageStoreIn(home: string): string[] {
+  return ["--root", join(home, "storage"), "--runroot", join(home, "run"), "--storage-driver", "vfs"];
+}
+
+export interface ProgramOptions {
+  /** What stands before the arguments of every command. */
+  flags?: readonly string[];
+  /** Variables beside those of {@link environmentIn}. */
+  env?: NodeJS.ProcessEnv;
 }
