@@ -23,7 +23,7 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-function oneOf<T>(random: Random, list: readonly T[]): T {
+export function oneOf<T>(random: Random, list: readonly T[]): T {
   return list[Math.floor(random() * list.length)] as T;
 }
 

@@ -30,18 +30,22 @@ export function bundleIfStale(): void {
 export function serverProcesses(home: string, entry = join(SERVER, "src/main.ts")) {
   const running = new Set<ChildProcess>();
 
-  /** The program with these flags, and how it ends. */
-  function run(flags: string[], env: NodeJS.ProcessEnv = {}): { child: ChildProcess; exit: Promise<Exit> } {
+  /** The program with these flags, and how it ends. Its output may go to an open file instead. */
+  function run(
+    flags: string[],
+    env: NodeJS.ProcessEnv = {},
+    stdout: "pipe" | number = "pipe",
+  ): { child: ChildProcess; exit: Promise<Exit> } {
     const child = spawn(process.execPath, [entry, ...flags], {
       env: { HOME: home, NODE_COMPILE_CACHE: join(home, "compile-cache"), ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", stdout, "pipe"],
     });
     running.add(child);
     const output = { stdout: "", stderr: "" };
-    child.stdout.on("data", (chunk: Buffer) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
       output.stdout += chunk;
     });
-    child.stderr.on("data", (chunk: Buffer) => {
+    child.stderr?.on("data", (chunk: Buffer) => {
       output.stderr += chunk;
     });
     const exit = once(child, "close").then(([code, signal]): Exit => {
