@@ -63,7 +63,7 @@ describe("a process that ends at each moment of", () => {
         if (end.signal === null) return end;
         const told = [...before, ...end.told];
         const disk = new RecordedDisk(dataDir, folderBefore, log);
-        await expectToVerify(["--data", dataDir]);
+        await expectToVerify({ dataDir });
         await expectNothingLost({ dataDir }, told);
 
         const random = randomFrom(killAt);
@@ -92,7 +92,7 @@ describe("a process that ends at each moment of", () => {
       const place = { dataDir, dbUrl: database.url };
       const end = await live(chapter, killAt, place);
       if (end.signal === null) return end;
-      await expectToVerify(["--data", dataDir, "--db-url", database.url]);
+      await expectToVerify(place);
       await expectNothingLost(place, [...before, ...end.told]);
       return end;
     });
@@ -169,9 +169,9 @@ async function live(
   return { signal, told: lines.map((line): Told => JSON.parse(line)) };
 }
 
-async function expectToVerify(flags: string[]): Promise<void> {
-  const child = spawn(process.execPath, [BUNDLE, "verify", "--full", ...flags], {
-    env: { HOME: home },
+async function expectToVerify({ dataDir, dbUrl }: Place): Promise<void> {
+  const child = spawn(process.execPath, [BUNDLE, "verify", "--full", "--data", dataDir], {
+    env: { HOME: home, ...(dbUrl !== undefined && { BOXYARD_DB_URL: dbUrl }) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [stdout, stderr, [code]] = await Promise.all([

@@ -62,9 +62,11 @@ const SPECIAL: Record<string, Act> = {
   "a day passes": act.aDayPasses,
 };
 
-/** Those who do all that a collector does, or what no other one does: while these go on, the others are held. */
-const WHOLE = [
+/** Which collectors go on while others are held: the whole, and those that the whole waits for a lock before. */
+const BESIDE = [
   "a whole collection",
+  "sweep of links",
+  "review of blobs",
   "purge of uploads",
   "emptying of what is hidden",
   "work on a run",
@@ -143,7 +145,7 @@ const ORDERS = Array.from({ length: Number(process.env.RACE_ORDERS ?? 20) }, (_,
 
 /** Who goes on while the first one is held. */
 function othersThan(first: string): string[] {
-  const others = [...Object.keys(USERS), ...Object.keys(RUNS), ...WHOLE];
+  const others = [...Object.keys(USERS), ...Object.keys(RUNS), ...BESIDE];
   return first in PUSHERS
     ? ["upload of a blob that is there", "mount", "push as docker does it", ...others]
     : [...Object.keys(PUSHERS), ...others];
