@@ -46,7 +46,9 @@ describeOnBothDatabases("what its owner made public", (database) => {
 
   test("is nothing, as it comes", async () => {
     expect((await registry.api("GET", REGISTRY)).json.settings.public).toBe(false);
-    expect((await registry.api("GET", REPOSITORY)).json).toEqual({ settings: { public: false, sparse: null } });
+    expect((await registry.api("GET", REPOSITORY)).json).toEqual({
+      settings: { public: false, sparse: null },
+    });
     const { granted, token } = await anonymous("repository:acme/web/app:pull");
     expect(granted).toBe("");
     expect(await pull("acme/web/app", token)).toBe(401);
