@@ -5,8 +5,9 @@ import { ClosingLine } from "./test/support/closing-line.ts";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // What needs programs from outside npm, or root, or minutes: vitest.clients.config.ts and vitest.long.config.ts run these.
-    exclude: ["test/clients/**", "test/long/**"],
+    // What needs programs from outside npm, or root, or minutes, or what lies beside the checkout: vitest.clients.config.ts,
+    // vitest.long.config.ts and vitest.contract.config.ts run these.
+    exclude: ["test/clients/**", "test/contract/**", "test/long/**"],
     globalSetup: ["test/support/postgres.ts"],
     reporters: ["default", new ClosingLine()],
     pool: "forks",
