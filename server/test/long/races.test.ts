@@ -11,7 +11,7 @@ const PUSHERS = {
   "HEAD of a blob": act.headBlob,
   "HEAD of a manifest": act.headManifest,
   "upload of a blob that is there": act.uploadStale,
-  "upload of a blob that another repository has": act.uploadStaleToB,
+  "upload of a blob that another repository has": act.uploadStaleElsewhere,
   "upload of a new blob": act.uploadFresh,
   "chunk of an upload": act.goOnWithUpload,
   "end of an upload": act.finishUpload,

@@ -5,6 +5,7 @@
  *     acme/a   stale (unreferenced) · old, untagged, over [config, shared, own] · kept, tagged, over [config2, shared]
  *              · child, untagged · an expired upload, a live one, one to be finished
  *     acme/b   stale (unreferenced)
+ *     acme/c   nothing yet
  *     acme/h   an image, hidden
  *     other/x  stale (unreferenced), in a registry of another account
  *
@@ -181,7 +182,7 @@ export class World implements AsyncDisposable {
 
   /** A JWT for all that an actor may do here. */
   async newToken(): Promise<string> {
-    const scope = ["a", "b", "h"].map((name) => `repository:acme/${name}:pull,push,delete`);
+    const scope = ["a", "b", "c", "h"].map((name) => `repository:acme/${name}:pull,push,delete`);
     return mustBe(200, await this.registry.askForToken(scope)).json.token;
   }
 
@@ -356,7 +357,7 @@ const uploadTo =
   };
 
 export const uploadStale = uploadTo("acme/a", (world) => world.stale);
-export const uploadStaleToB = uploadTo("acme/b", (world) => world.stale);
+export const uploadStaleElsewhere = uploadTo("acme/c", (world) => world.stale);
 export const uploadFresh = uploadTo("acme/a", (world) => world.fresh);
 
 export const goOnWithUpload: Act = async ({ registry, token, liveUpload }) => {
@@ -380,9 +381,9 @@ export const cancelUpload: Act = async ({ registry, token, finishedUpload }) => 
 };
 
 export const mount: Act = async ({ registry, token, stale }) => {
-  const url = `/v2/acme/b/blobs/uploads/?mount=${stale.digest}&from=acme/a`;
+  const url = `/v2/acme/c/blobs/uploads/?mount=${stale.digest}&from=acme/a`;
   const answer = anAnswer(await registry.oci("POST", url, token), 201, 202);
-  return answer.status === 201 ? { blobs: [["acme/b", stale]] } : {};
+  return answer.status === 201 ? { blobs: [["acme/c", stale]] } : {};
 };
 
 const put =
