@@ -149,6 +149,8 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       updated_at: expect.stringMatching(/Z$/),
       blobs_deleted: 0,
       freed_bytes: 0,
+      failures: 0,
+      failure: null,
     });
     expect((await ended(json.garbage_collection.uuid)).status).toBe("succeeded");
   });
