@@ -1,6 +1,7 @@
 import type { GarbageCollectionType, Writes } from "../model/garbage-collection.ts";
 import type { RegistryName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
+import type { AccountUsage } from "../model/tier.ts";
 import type { Queries } from "./database.ts";
 
 export interface Registry {
@@ -20,6 +21,8 @@ export interface RegistryUsage {
   storageUsageBytes: number;
   storageUsageUpdatedAt: number;
   repositoryCount: number;
+  /** Of these, those that have a tag. */
+  taggedRepositoryCount: number;
 }
 
 const COLUMNS = ["id", "uuid", "account_id", "name", "region", "read_only", "public", "created_at"] as const;
@@ -51,6 +54,16 @@ export async function findRegistryByName(db: Queries, name: RegistryName): Promi
     .selectFrom("registry")
     .select(COLUMNS)
     .where("name", "=", name)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return row && toRegistry(row);
+}
+
+export async function findRegistryByUuid(db: Queries, uuid: string): Promise<Registry | undefined> {
+  const row = await db
+    .selectFrom("registry")
+    .select(COLUMNS)
+    .where("uuid", "=", uuid)
     .where("deleted_at", "is", null)
     .executeTakeFirst();
   return row && toRegistry(row);
@@ -223,29 +236,65 @@ export async function takeScheduledRegistry(
 }
 
 export async function getRegistryUsage(db: Queries, id: number): Promise<RegistryUsage> {
-  const row = await db
+  const row = await selectUsage(db).where("registry.id", "=", id).executeTakeFirstOrThrow();
+  return toUsage(row);
+}
+
+/** An account's registries with their counters, oldest first. */
+export async function listRegistriesWithUsage(
+  db: Queries,
+  accountId: number,
+): Promise<{ registry: Registry; usage: RegistryUsage }[]> {
+  const rows = await selectUsage(db)
+    .select(COLUMNS.map((column) => `registry.${column}` as const))
+    .where("registry.account_id", "=", accountId)
+    .where("registry.deleted_at", "is", null)
+    .orderBy("registry.id")
+    .execute();
+  return rows.map((row) => ({ registry: toRegistry(row), usage: toUsage(row) }));
+}
+
+/** What an account has in all of its registries. */
+export async function getAccountUsage(db: Queries, accountId: number): Promise<AccountUsage> {
+  const registries = await listRegistriesWithUsage(db, accountId);
+  const sum = { registries: registries.length, repositories: 0, storageBytes: 0 };
+  for (const { usage } of registries) {
+    sum.repositories += usage.repositoryCount;
+    sum.storageBytes += usage.storageUsageBytes;
+  }
+  return sum;
+}
+
+function selectUsage(db: Queries) {
+  return db
     .selectFrom("registry")
-    .select((eb) => [
-      "storage_usage_bytes",
-      "storage_usage_updated_at",
-      "repository_count",
-      eb
-        .selectFrom("registry_change")
-        .select(({ fn }) => fn.sum<number>("storage_usage_bytes").as("sum"))
-        .where("registry_id", "=", id)
-        .as("bytes_change"),
-      eb
-        .selectFrom("registry_change")
-        .select(({ fn }) => fn.sum<number>("repository_count").as("sum"))
-        .where("registry_id", "=", id)
-        .as("repositories_change"),
+    .leftJoin("registry_change as change", "change.registry_id", "registry.id")
+    .select(({ fn }) => [
+      "registry.storage_usage_bytes",
+      "registry.storage_usage_updated_at",
+      "registry.repository_count",
+      "registry.tagged_repository_count",
+      fn.sum<number | string | null>("change.storage_usage_bytes").as("bytes_change"),
+      fn.sum<number | string | null>("change.repository_count").as("repositories_change"),
+      fn.sum<number | string | null>("change.tagged_repository_count").as("tagged_repositories_change"),
     ])
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
+    .groupBy("registry.id");
+}
+
+function toUsage(row: {
+  storage_usage_bytes: number;
+  storage_usage_updated_at: number;
+  repository_count: number;
+  tagged_repository_count: number;
+  bytes_change: number | string | null;
+  repositories_change: number | string | null;
+  tagged_repositories_change: number | string | null;
+}): RegistryUsage {
   return {
     storageUsageBytes: row.storage_usage_bytes + Number(row.bytes_change ?? 0),
     storageUsageUpdatedAt: row.storage_usage_updated_at,
     repositoryCount: row.repository_count + Number(row.repositories_change ?? 0),
+    taggedRepositoryCount: row.tagged_repository_count + Number(row.tagged_repositories_change ?? 0),
   };
 }
 
@@ -253,7 +302,7 @@ export async function getRegistryUsage(db: Queries, id: number): Promise<Registr
 export async function insertRegistryChange(
   db: Queries,
   registryId: number,
-  change: { bytes?: number; repositories?: number },
+  change: { bytes?: number; repositories?: number; taggedRepositories?: number },
 ): Promise<void> {
   await db
     .insertInto("registry_change")
@@ -261,6 +310,7 @@ export async function insertRegistryChange(
       registry_id: registryId,
       storage_usage_bytes: change.bytes ?? 0,
       repository_count: change.repositories ?? 0,
+      tagged_repository_count: change.taggedRepositories ?? 0,
     })
     .execute();
 }
@@ -295,16 +345,18 @@ export async function foldRegistryChanges(
         .forUpdate()
         .skipLocked(),
     )
-    .returning(["storage_usage_bytes", "repository_count"])
+    .returning(["storage_usage_bytes", "repository_count", "tagged_repository_count"])
     .execute();
   if (changes.length === 0) return 0;
-  const bytes = changes.reduce((sum, change) => sum + change.storage_usage_bytes, 0);
-  const repositories = changes.reduce((sum, change) => sum + change.repository_count, 0);
+  const sumOf = (column: keyof (typeof changes)[number]) =>
+    changes.reduce((sum, change) => sum + change[column], 0);
+  const bytes = sumOf("storage_usage_bytes");
   await db
     .updateTable("registry")
     .set((eb) => ({
       storage_usage_bytes: eb("storage_usage_bytes", "+", bytes),
-      repository_count: eb("repository_count", "+", repositories),
+      repository_count: eb("repository_count", "+", sumOf("repository_count")),
+      tagged_repository_count: eb("tagged_repository_count", "+", sumOf("tagged_repository_count")),
       storage_usage_updated_at: bytes === 0 ? eb.ref("storage_usage_updated_at") : now,
     }))
     .where("id", "=", registryId)

@@ -184,18 +184,24 @@ export async function putRepositorySettings(
     .execute();
 }
 
-/** Repositories that have manifests, by name: a page after a name, or a page after so many. */
+/** Repositories that have manifests, or tags, by name: a page after a name, or a page after so many. */
 export async function listRepositories(
   db: Queries,
   registryId: number,
-  { after, offset, limit }: { after?: string | undefined; offset?: number; limit: number },
+  {
+    having = "manifests",
+    after,
+    offset,
+    limit,
+  }: { having?: "manifests" | "tags"; after?: string | undefined; offset?: number; limit: number },
 ): Promise<Repository[]> {
+  const count = having === "tags" ? "tag_count" : "manifest_count";
   let query = db
     .selectFrom("repository")
     .select(COLUMNS)
     .where("registry_id", "=", registryId)
     // A literal: a partial index is not chosen for a parameter.
-    .where((eb) => eb("manifest_count", ">", eb.lit(0)))
+    .where((eb) => eb(count, ">", eb.lit(0)))
     .where("deleted_at", "is", null)
     .orderBy("name")
     .limit(limit);

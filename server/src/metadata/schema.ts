@@ -3,6 +3,7 @@ import type { Digest } from "../model/digest.ts";
 import type { GarbageCollectionStatus, GarbageCollectionType, Writes } from "../model/garbage-collection.ts";
 import type { RegistryName, RepositoryName, TagName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
+import type { TierSlug } from "../model/tier.ts";
 
 /**
  * The rows, as TypeScript sees them on both databases: times are milliseconds since 1970, flags 0 or 1, JSON is text.
@@ -71,7 +72,7 @@ export interface ApiTokenRow {
 
 export interface SubscriptionRow {
   account_id: number;
-  tier_slug: string;
+  tier_slug: TierSlug;
   created_at: number;
   updated_at: number;
 }
@@ -87,6 +88,7 @@ export interface RegistryRow {
   storage_usage_bytes: Generated<number>;
   storage_usage_updated_at: number;
   repository_count: Generated<number>;
+  tagged_repository_count: Generated<number>;
   garbage_collection_writes: Generated<Writes | null>;
   garbage_collection_schedule: Generated<string | null>;
   garbage_collection_schedule_type: Generated<GarbageCollectionType | null>;
@@ -100,6 +102,7 @@ export interface RegistryChangeRow {
   registry_id: number;
   storage_usage_bytes: number;
   repository_count: number;
+  tagged_repository_count: Generated<number>;
 }
 
 export interface RegistryBlobRow {

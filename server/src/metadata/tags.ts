@@ -11,6 +11,14 @@ export interface Tag {
   updatedAt: number;
 }
 
+const TAG = [
+  "tag.name as name",
+  "manifest.digest as manifestDigest",
+  "manifest.compressed_size_bytes as compressedSizeBytes",
+  "manifest.uncompressed_size_bytes as uncompressedSizeBytes",
+  "tag.updated_at as updatedAt",
+] as const;
+
 /** Tag names in byte order, starting after `after`. */
 export async function listTagNames(
   db: Queries,
@@ -51,16 +59,38 @@ export async function listTags(
       join.onRef("tag.name", "=", "page.name").on("tag.repository_id", "=", repositoryId),
     )
     .innerJoin("manifest", "manifest.id", "tag.manifest_id")
-    .select([
-      "tag.name as name",
-      "manifest.digest as manifestDigest",
-      "manifest.compressed_size_bytes as compressedSizeBytes",
-      "manifest.uncompressed_size_bytes as uncompressedSizeBytes",
-      "tag.updated_at as updatedAt",
-    ])
+    .select(TAG)
     .orderBy("tag.updated_at", "desc")
     .orderBy("tag.name")
     .execute();
+}
+
+/** The newest tag of each of these repositories that has one, by repository. */
+export async function listNewestTags(
+  db: Queries,
+  repositoryIds: readonly number[],
+): Promise<Map<number, Tag>> {
+  if (repositoryIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("repository")
+    .innerJoin("tag", (join) =>
+      join
+        .onRef("tag.repository_id", "=", "repository.id")
+        .on("tag.name", "=", (eb) =>
+          eb
+            .selectFrom("tag as newest")
+            .select("newest.name")
+            .whereRef("newest.repository_id", "=", "repository.id")
+            .orderBy("newest.updated_at", "desc")
+            .orderBy("newest.name")
+            .limit(1),
+        ),
+    )
+    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
+    .select([...TAG, "repository.id as repositoryId"])
+    .where("repository.id", "in", repositoryIds)
+    .execute();
+  return new Map(rows.map(({ repositoryId, ...tag }) => [repositoryId, tag]));
 }
 
 export async function findTaggedManifestId(

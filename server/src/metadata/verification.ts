@@ -47,6 +47,10 @@ const REPOSITORY_CHANGES = sql`coalesce((SELECT sum(c.repository_count) FROM reg
   WHERE c.registry_id = registry.id), 0)`;
 const REPOSITORIES = sql`(SELECT count(*) FROM repository r
   WHERE r.registry_id = registry.id AND r.manifest_count > 0 AND r.deleted_at IS NULL)`;
+const TAGGED_CHANGES = sql`coalesce((SELECT sum(c.tagged_repository_count) FROM registry_change c
+  WHERE c.registry_id = registry.id), 0)`;
+const TAGGED = sql`(SELECT count(*) FROM repository r
+  WHERE r.registry_id = registry.id AND r.tag_count > 0 AND r.deleted_at IS NULL)`;
 const PAUSED = sql`EXISTS (SELECT 1 FROM garbage_collection g
   WHERE g.registry_id = registry.id AND g.writes = 'pause' AND g.status NOT IN ('succeeded', 'failed', 'cancelled'))`;
 const UNREVIEWED = sql`NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.blob_id = blob.id)
@@ -125,6 +129,14 @@ const CHECKS: readonly Check[] = [
       WHERE deleted_at IS NULL AND repository_count + ${REPOSITORY_CHANGES} <> ${REPOSITORIES}`,
     repair: sql`UPDATE registry SET repository_count = ${REPOSITORIES} - ${REPOSITORY_CHANGES}
       WHERE deleted_at IS NULL AND repository_count + ${REPOSITORY_CHANGES} <> ${REPOSITORIES}`,
+  },
+  {
+    name: "tagged repository count of a registry",
+    find: sql`SELECT 'registry ' || name AS subject, tagged_repository_count + ${TAGGED_CHANGES} AS found,
+      ${TAGGED} AS expected FROM registry
+      WHERE deleted_at IS NULL AND tagged_repository_count + ${TAGGED_CHANGES} <> ${TAGGED}`,
+    repair: sql`UPDATE registry SET tagged_repository_count = ${TAGGED} - ${TAGGED_CHANGES}
+      WHERE deleted_at IS NULL AND tagged_repository_count + ${TAGGED_CHANGES} <> ${TAGGED}`,
   },
   {
     name: "read-only registry",

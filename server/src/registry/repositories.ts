@@ -1,12 +1,14 @@
-import { transact } from "../metadata/database.ts";
+import { type Queries, transact } from "../metadata/database.ts";
 import { insertRegistryChange } from "../metadata/registries.ts";
 import {
+  countInRepository,
   findRepository,
   getRepositorySettings,
   hideRepository,
   lockRepository,
   putLockedRepository,
   putRepositorySettings,
+  type Repository,
   type RepositorySettings,
 } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
@@ -27,9 +29,10 @@ export async function deleteRepository(backend: Backend, place: Place): Promise<
     const repository = await lockRepository(tx, found.id);
     if (repository === undefined) throw new RegistryError("NAME_UNKNOWN", "repository not found");
     await hideRepository(tx, repository.id, now());
-    if (repository.manifestCount > 0) {
-      await insertRegistryChange(tx, repository.registryId, { repositories: -1 });
-    }
+    await countInRegistry(tx, repository, {
+      tags: -repository.tagCount,
+      manifests: -repository.manifestCount,
+    });
   });
   wakeup.ring();
 }
@@ -57,4 +60,32 @@ export async function changeRepositorySettings(
     await putRepositorySettings(tx, id, settings);
     return settings;
   });
+}
+
+/** Adds to a locked repository's counters, and to its registry's. */
+export async function countContent(
+  { now }: Backend,
+  tx: Queries,
+  repository: Repository,
+  change: { tags: number; manifests: number },
+): Promise<void> {
+  await countInRepository(tx, repository.id, { ...change, now: now() });
+  await countInRegistry(tx, repository, change);
+}
+
+/** A registry counts the repositories that have manifests, and those that have tags. */
+async function countInRegistry(
+  tx: Queries,
+  repository: Repository,
+  change: { tags: number; manifests: number },
+): Promise<void> {
+  const repositories = beginsOrEnds(repository.manifestCount, change.manifests);
+  const taggedRepositories = beginsOrEnds(repository.tagCount, change.tags);
+  if (repositories === 0 && taggedRepositories === 0) return;
+  await insertRegistryChange(tx, repository.registryId, { repositories, taggedRepositories });
+}
+
+/** 1 from none to some, -1 from some to none. */
+function beginsOrEnds(count: number, change: number): number {
+  return Math.sign(count + change) - Math.sign(count);
 }

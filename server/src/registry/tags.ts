@@ -1,11 +1,12 @@
 import { type Queries, transact } from "../metadata/database.ts";
 import { countHolder } from "../metadata/manifests.ts";
-import { countInRepository, findRepository, lockRepository } from "../metadata/repositories.ts";
+import { findRepository, lockRepository } from "../metadata/repositories.ts";
 import { deleteTagRow, findTaggedManifestId, putTag } from "../metadata/tags.ts";
 import type { TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
 import type { Place } from "./blobs.ts";
 import { requireWritable } from "./registries.ts";
+import { countContent } from "./repositories.ts";
 
 /** Points a tag of a locked repository at one of its manifests. Returns how many tags there are more. */
 export async function moveTag(
@@ -30,16 +31,17 @@ export async function deleteTag(
   { registry, repository }: Place,
   name: TagName,
 ): Promise<boolean> {
-  const { db, now } = backend;
+  const { db } = backend;
   await requireWritable(backend, registry);
   const found = await findRepository(db, registry.id, repository);
   if (found === undefined) return false;
   return transact(db, async (tx) => {
-    if ((await lockRepository(tx, found.id)) === undefined) return false;
-    const manifestId = await deleteTagRow(tx, found.id, name);
+    const locked = await lockRepository(tx, found.id);
+    if (locked === undefined) return false;
+    const manifestId = await deleteTagRow(tx, locked.id, name);
     if (manifestId === undefined) return false;
     await countHolder(tx, manifestId, -1);
-    await countInRepository(tx, found.id, { tags: -1, manifests: 0, now: now() });
+    await countContent(backend, tx, locked, { tags: -1, manifests: 0 });
     return true;
   });
 }

@@ -63,11 +63,15 @@ export async function expectCountersToBeRight(db: Database): Promise<void> {
   for (const { id, usage } of rows.registries) {
     const links = rows.links.filter((link) => link.registry_id === id);
     const blobIds = [...new Set(links.map((link) => link.blob_id))];
-    const { storageUsageBytes, repositoryCount } = usage;
-    expect({ storageUsageBytes, repositoryCount }, "the usage of a registry").toEqual({
+    const { storageUsageBytes, repositoryCount, taggedRepositoryCount } = usage;
+    const counted = { storageUsageBytes, repositoryCount, taggedRepositoryCount };
+    expect(counted, "the usage of a registry").toEqual({
       storageUsageBytes: blobIds.reduce((bytes: number, blobId) => bytes + (sizeOf.get(blobId) ?? 0), 0),
       repositoryCount: rows.repositories.filter(
         (repository) => repository.registry_id === id && repository.manifest_count > 0,
+      ).length,
+      taggedRepositoryCount: rows.repositories.filter(
+        (repository) => repository.registry_id === id && repository.tag_count > 0,
       ).length,
     });
   }

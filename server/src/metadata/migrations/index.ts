@@ -3,6 +3,7 @@ import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
 import { sparseAndReferrers } from "./0002-sparse-and-referrers.ts";
 import { access } from "./0003-access.ts";
+import { taggedRepositories } from "./0005-tagged-repositories.ts";
 import { failures } from "./0006-failures.ts";
 import type { ColumnTypes } from "./column-types.ts";
 
@@ -14,6 +15,7 @@ const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0001-initial": initial,
   "0002-sparse-and-referrers": sparseAndReferrers,
   "0003-access": access,
+  "0005-tagged-repositories": taggedRepositories,
   "0006-failures": failures,
 };
 
