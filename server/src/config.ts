@@ -10,7 +10,10 @@ import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { closest, distance } from "fastest-levenshtein";
 import proxyAddr from "proxy-addr";
+import type { RateLimits } from "./auth/rate-limiter.ts";
+import { isObject } from "./model/descriptor.ts";
 import { WRITES, type Writes } from "./model/garbage-collection.ts";
+import { DOCUMENTED_TIERS, TIER_SLUGS, type Tier, type Tiers } from "./model/tier.ts";
 import { StartError } from "./process/start-error.ts";
 
 export interface Config {
@@ -30,7 +33,11 @@ export interface Config {
   /** What one account may have under way at once. */
   readonly maxUploads: number;
   readonly maxStagedBytes: number;
-  readonly rateLimit: "off";
+  /** Limits on management calls. `undefined`: none. */
+  readonly rateLimits: RateLimits | undefined;
+  /** Whether what a subscription's tier does not include is refused. */
+  readonly limits: "documented" | "none";
+  readonly tiers: Tiers;
   /** Whether a run of garbage collection that does not say so pauses pushes. */
   readonly garbageCollectionWrites: Writes;
   /** Whether manifests are accepted without their content, where their repository does not say. */
@@ -144,12 +151,26 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: parseSizeBytes,
     fallback: "1TiB",
   },
-  rateLimit: {
+  rateLimits: {
     variable: "BOXYARD_RATE_LIMIT",
-    placeholder: "off",
-    help: "limits on management calls; none are built yet",
-    parse: parseRateLimit,
-    fallback: "off",
+    placeholder: "N/h,N/m|off",
+    help: "how many management calls a token may make in an hour and in a minute",
+    parse: parseRateLimits,
+    fallback: "5000/h,250/m",
+  },
+  limits: {
+    variable: "BOXYARD_LIMITS",
+    placeholder: "documented|none",
+    help: "whether what a subscription's tier does not include is refused",
+    parse: parseLimits,
+    fallback: "documented",
+  },
+  tiers: {
+    variable: "BOXYARD_TIERS",
+    placeholder: "JSON",
+    help: 'what tiers include where it is not what is documented: {"starter": {"included_repositories": 10}}',
+    parse: parseTiers,
+    absent: DOCUMENTED_TIERS,
   },
   garbageCollectionWrites: {
     variable: "BOXYARD_GC_WRITES",
@@ -210,7 +231,9 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     leaseSeconds: value(SETTINGS.leaseSeconds),
     maxUploads: value(SETTINGS.maxUploads),
     maxStagedBytes: value(SETTINGS.maxStagedBytes),
-    rateLimit: value(SETTINGS.rateLimit),
+    rateLimits: value(SETTINGS.rateLimits),
+    limits: value(SETTINGS.limits),
+    tiers: value(SETTINGS.tiers),
     garbageCollectionWrites: value(SETTINGS.garbageCollectionWrites),
     sparse: value(SETTINGS.sparse),
     metrics: value(SETTINGS.metrics),
@@ -519,11 +542,83 @@ function parseWrites(text: string, name: string): Writes {
   throw new ConfigError(`${name}: ${quote(text)} is neither pause nor continue. Use one of them.`);
 }
 
-function parseRateLimit(text: string, name: string): "off" {
-  if (text === "off") return text;
+const MAX_CALLS = 1_000_000;
+
+function parseRateLimits(text: string, name: string): RateLimits | undefined {
+  if (text === "off") return undefined;
+  const [, hour, minute] = /^([1-9]\d{0,6})\/h,([1-9]\d{0,6})\/m$/.exec(text) ?? [];
+  const limits = { perHour: Number(hour), perMinute: Number(minute) };
+  // Each call of an hour is remembered.
+  if (limits.perHour <= MAX_CALLS && limits.perMinute <= MAX_CALLS) return limits;
   throw new ConfigError(
-    `${name}: ${quote(text)} cannot be used: limits are not built yet. Use off, or unset it.`,
+    `${name}: ${quote(text)} is neither off nor limits. Use off, or a number for the hour and one for the minute, 1000000 at most, such as 5000/h,250/m.`,
   );
+}
+
+function parseLimits(text: string, name: string): "documented" | "none" {
+  if (text === "documented" || text === "none") return text;
+  throw new ConfigError(`${name}: ${quote(text)} is neither documented nor none. Use one of them.`);
+}
+
+/** What may be set of a tier, in the words of the API where it has them. */
+const TIER_FIELDS: Readonly<Record<string, Exclude<keyof Tier, "name" | "slug">>> = {
+  included_registries: "includedRegistries",
+  included_repositories: "includedRepositories",
+  included_storage_bytes: "includedStorageBytes",
+  allow_storage_overage: "allowStorageOverage",
+  included_bandwidth_bytes: "includedBandwidthBytes",
+  monthly_price_in_cents: "monthlyPriceInCents",
+  storage_overage_price_in_cents: "storageOveragePriceInCents",
+};
+
+function parseTiers(text: string, name: string): Tiers {
+  const changes = parseJsonObject(text, name);
+  const unknown = Object.keys(changes).find((slug) => !TIER_SLUGS.some((known) => known === slug));
+  if (unknown !== undefined) {
+    throw new ConfigError(`${name}: there is no tier ${quote(unknown)}. ${suggest(unknown, TIER_SLUGS)}`);
+  }
+  const changed = (tier: Tier): Tier => ({
+    ...tier,
+    ...parseTierChange(changes[tier.slug] ?? {}, `${name}: ${tier.slug}`),
+  });
+  const { starter, basic, professional } = DOCUMENTED_TIERS;
+  return { starter: changed(starter), basic: changed(basic), professional: changed(professional) };
+}
+
+function parseTierChange(change: unknown, name: string): Partial<Tier> {
+  if (!isObject(change))
+    throw new ConfigError(`${name} is not a JSON object. Use {"included_repositories": 10}.`);
+  return Object.fromEntries(
+    Object.entries(change).map(([field, value]) => {
+      const property = TIER_FIELDS[field];
+      if (property === undefined) {
+        throw new ConfigError(`${name} has no ${quote(field)}. ${suggest(field, Object.keys(TIER_FIELDS))}`);
+      }
+      const isFlag = property === "allowStorageOverage";
+      const isRight = isFlag ? typeof value === "boolean" : Number.isSafeInteger(value) && Number(value) >= 0;
+      if (!isRight) {
+        throw new ConfigError(`${name}: ${field} is ${isFlag ? "true or false" : "a whole number from 0"}.`);
+      }
+      return [property, value];
+    }),
+  );
+}
+
+function parseJsonObject(text: string, name: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new ConfigError(
+    `${name}: ${quote(text)} is not a JSON object. Use {"starter": {"included_repositories": 10}}.`,
+  );
+}
+
+function suggest(word: string, known: readonly string[]): string {
+  const near = findNear(word, known);
+  return near === undefined ? `There are ${known.join(", ")}.` : `Did you mean ${near}?`;
 }
 
 /** The text as it was given, on one line and not too long. */

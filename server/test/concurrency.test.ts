@@ -45,7 +45,9 @@ describeOnBothDatabases(`${MANY} at once`, (database) => {
 
   test("creates of one registry name make one registry, and the others are told so", async () => {
     const answers = await many(() =>
-      registry.api("POST", "/v2/registry", { body: { name: "acme", subscription_tier_slug: "basic" } }),
+      registry.api("POST", "/v2/registry", {
+        body: { name: "acme", subscription_tier_slug: "professional" },
+      }),
     );
 
     expect(answers.filter((answer) => answer.status === 201)).toHaveLength(1);

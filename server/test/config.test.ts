@@ -3,6 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Config, ConfigError, findQuestion, helpText, parseConfig } from "../src/config.ts";
+import { DOCUMENTED_TIERS } from "../src/model/tier.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "boxyard-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,7 +40,9 @@ test("without any setting the server listens on 127.0.0.1:5100 and trusts nobody
     leaseSeconds: 86_400,
     maxUploads: 20_000,
     maxStagedBytes: 1024 ** 4,
-    rateLimit: "off",
+    rateLimits: { perHour: 5000, perMinute: 250 },
+    limits: "documented",
+    tiers: DOCUMENTED_TIERS,
     garbageCollectionWrites: "pause",
     sparse: false,
     metrics: "owner",
@@ -74,7 +77,20 @@ describe("what each setting accepts", () => {
     ["BOXYARD_MAX_UPLOADS", "1", "maxUploads", 1],
     ["BOXYARD_MAX_STAGED", "512MiB", "maxStagedBytes", 512 * 1024 ** 2],
     ["BOXYARD_MAX_STAGED", "2TiB", "maxStagedBytes", 2 * 1024 ** 4],
-    ["BOXYARD_RATE_LIMIT", "off", "rateLimit", "off"],
+    ["BOXYARD_RATE_LIMIT", "off", "rateLimits", undefined],
+    ["BOXYARD_RATE_LIMIT", "1000000/h,1/m", "rateLimits", { perHour: 1_000_000, perMinute: 1 }],
+    ["BOXYARD_LIMITS", "none", "limits", "none"],
+    ["BOXYARD_TIERS", "{}", "tiers", DOCUMENTED_TIERS],
+    [
+      "BOXYARD_TIERS",
+      '{"starter": {"included_repositories": 10, "allow_storage_overage": true}, "basic": {"included_registries": 0}}',
+      "tiers",
+      {
+        ...DOCUMENTED_TIERS,
+        starter: { ...DOCUMENTED_TIERS.starter, includedRepositories: 10, allowStorageOverage: true },
+        basic: { ...DOCUMENTED_TIERS.basic, includedRegistries: 0 },
+      },
+    ],
   ];
   test.each(accepted)("%s=%s", (variable, text, setting, value) => {
     expect(parseConfig([], { [variable]: text })[setting]).toEqual(value);
@@ -118,7 +134,25 @@ describe("what each setting refuses, by its name and with what to do", () => {
     ["BOXYARD_MAX_STAGED", "1000", /not a size. Use a number and a unit/],
     ["BOXYARD_MAX_STAGED", "1GB", /not a size/],
     ["BOXYARD_MAX_STAGED", "0GiB", /not a size/],
-    ["BOXYARD_RATE_LIMIT", "5000/h", /Use off/],
+    ["BOXYARD_RATE_LIMIT", "5000/h", /neither off nor limits. Use off, or a number for the hour/],
+    ["BOXYARD_RATE_LIMIT", "0/h,0/m", /neither off nor limits/],
+    ["BOXYARD_RATE_LIMIT", "1000001/h,1/m", /1000000 at most/],
+    ["BOXYARD_RATE_LIMIT", "250/m,5000/h", /such as 5000\/h,250\/m/],
+    ["BOXYARD_LIMITS", "off", /"off" is neither documented nor none/],
+    ["BOXYARD_TIERS", "basic", /not a JSON object/],
+    ["BOXYARD_TIERS", "[]", /not a JSON object/],
+    ["BOXYARD_TIERS", '{"pro": {}}', /no tier "pro"\. There are starter, basic, professional\./],
+    ["BOXYARD_TIERS", '{"basik": {}}', /Did you mean basic\?/],
+    ["BOXYARD_TIERS", '{"basic": 5}', /basic is not a JSON object/],
+    [
+      "BOXYARD_TIERS",
+      '{"basic": {"included_repository": 5}}',
+      /basic has no "included_repository"\. Did you mean included_repositories\?/,
+    ],
+    ["BOXYARD_TIERS", '{"basic": {"included_repositories": -1}}', /included_repositories is a whole number/],
+    ["BOXYARD_TIERS", '{"basic": {"included_repositories": "5"}}', /is a whole number from 0/],
+    ["BOXYARD_TIERS", '{"basic": {"allow_storage_overage": 1}}', /is true or false/],
+    ["BOXYARD_TIERS", '{"basic": {"slug": "x"}}', /basic has no "slug"/],
   ];
   test.each(refused)("%s=%s", (variable, text, line) => {
     const message = refusal({ [variable]: text });

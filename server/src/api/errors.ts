@@ -32,7 +32,10 @@ export const RESPONSES = {
   SETTING_INVALID: [422, "unprocessable_entity"],
   SEVERAL_REGISTRIES: [412, "precondition_failed"],
   STORAGE_FULL: [507, "insufficient_storage"],
+  SUBSCRIPTION_UNKNOWN: [404, "not_found"],
   TAG_INVALID: [422, "unprocessable_entity"],
+  TIER_LIMIT_EXCEEDED: [403, "forbidden"],
+  TIER_NOT_ELIGIBLE: [412, "precondition_failed"],
   TOO_MANY_TAGS: [422, "unprocessable_entity"],
   UPLOAD_RANGE_INVALID: [416, "bad_request"],
 } as const satisfies Record<ErrorCode, readonly [status: number, id: string]>;

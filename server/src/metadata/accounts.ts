@@ -19,6 +19,7 @@ export interface ApiToken {
   expiresAt: number | undefined;
   lastUsedAt: number | undefined;
   refreshTokenSha256: string | undefined;
+  createdAt: number;
 }
 
 /** Claims the installation for whoever sets it up. `false`: another process has, or did long ago. */
@@ -53,6 +54,14 @@ export async function insertAccount(
     .returning("id")
     .executeTakeFirstOrThrow();
   return id;
+}
+
+export async function getAccount(db: Queries, id: number): Promise<Account> {
+  return db
+    .selectFrom("account")
+    .select(["id", "uuid", "name"])
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
 }
 
 /** The account that the first start made. */
@@ -106,6 +115,7 @@ const TOKEN_COLUMNS = [
   "expires_at",
   "last_used_at",
   "refresh_token_sha256",
+  "created_at",
 ] as const;
 
 export async function findApiTokenBySha256(db: Queries, sha256: string): Promise<ApiToken | undefined> {
@@ -146,6 +156,10 @@ export async function getOwnerToken(db: Queries): Promise<ApiToken> {
   return toApiToken(row);
 }
 
+export async function deleteApiToken(db: Queries, id: number): Promise<void> {
+  await db.deleteFrom("api_token").where("id", "=", id).execute();
+}
+
 export async function deleteApiTokensOfKind(db: Queries, kind: ApiTokenKind): Promise<void> {
   await db.deleteFrom("api_token").where("kind", "=", kind).execute();
 }
@@ -174,5 +188,6 @@ function toApiToken(row: TokenColumns): ApiToken {
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
     refreshTokenSha256: row.refresh_token_sha256 ?? undefined,
+    createdAt: row.created_at,
   };
 }

@@ -1,7 +1,8 @@
+import type { TierSlug } from "../model/tier.ts";
 import type { Queries } from "./database.ts";
 
 export interface Subscription {
-  tierSlug: string;
+  tierSlug: TierSlug;
   createdAt: number;
   updatedAt: number;
 }
@@ -21,7 +22,7 @@ export async function findSubscription(db: Queries, accountId: number): Promise<
 export async function putSubscription(
   db: Queries,
   accountId: number,
-  { tierSlug, defaultTierSlug }: { tierSlug: string | undefined; defaultTierSlug: string },
+  { tierSlug, defaultTierSlug }: { tierSlug: TierSlug | undefined; defaultTierSlug: TierSlug },
   now: number,
 ): Promise<void> {
   await db
@@ -37,5 +38,17 @@ export async function putSubscription(
         ? conflict.doNothing()
         : conflict.column("account_id").doUpdateSet({ tier_slug: tierSlug, updated_at: now }),
     )
+    .execute();
+}
+
+export async function updateSubscription(
+  db: Queries,
+  accountId: number,
+  { tierSlug, updatedAt }: { tierSlug: TierSlug; updatedAt: number },
+): Promise<void> {
+  await db
+    .updateTable("subscription")
+    .set({ tier_slug: tierSlug, updated_at: updatedAt })
+    .where("account_id", "=", accountId)
     .execute();
 }

@@ -9,15 +9,17 @@ export const GARBAGE_COLLECTION_TYPES = [
 export type GarbageCollectionType = (typeof GARBAGE_COLLECTION_TYPES)[number];
 
 /** Where a run stands, in the API's words. */
-export type GarbageCollectionStatus =
-  | "requested"
-  | "waiting for write JWTs to expire"
-  | "scanning manifests"
-  | "deleting unreferenced blobs"
-  | "cancelling"
-  | "cancelled"
-  | "succeeded"
-  | "failed";
+export const GARBAGE_COLLECTION_STATUSES = [
+  "requested",
+  "waiting for write JWTs to expire",
+  "scanning manifests",
+  "deleting unreferenced blobs",
+  "cancelling",
+  "cancelled",
+  "succeeded",
+  "failed",
+] as const;
+export type GarbageCollectionStatus = (typeof GARBAGE_COLLECTION_STATUSES)[number];
 
 /** Whether the registry takes pushes during a run. */
 export const WRITES = ["pause", "continue"] as const;

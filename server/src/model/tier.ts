@@ -1,9 +1,9 @@
 /** What a subscription allows; prices are DigitalOcean's, and nothing here bills them. */
 export interface Tier {
   name: string;
-  slug: string;
+  slug: TierSlug;
+  /** 0: unlimited, as for repositories. */
   includedRegistries: number;
-  /** 0: unlimited. */
   includedRepositories: number;
   includedStorageBytes: number;
   allowStorageOverage: boolean;
@@ -12,12 +12,17 @@ export interface Tier {
   storageOveragePriceInCents: number | undefined;
 }
 
+/** Smallest first. */
+export const TIER_SLUGS = ["starter", "basic", "professional"] as const;
+export type TierSlug = (typeof TIER_SLUGS)[number];
+
+export type Tiers = Readonly<Record<TierSlug, Tier>>;
+
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
-/** The documented tiers, smallest first. */
-export const TIERS: readonly Tier[] = [
-  {
+export const DOCUMENTED_TIERS: Tiers = {
+  starter: {
     name: "Starter",
     slug: "starter",
     includedRegistries: 1,
@@ -28,7 +33,7 @@ export const TIERS: readonly Tier[] = [
     monthlyPriceInCents: 0,
     storageOveragePriceInCents: undefined,
   },
-  {
+  basic: {
     name: "Basic",
     slug: "basic",
     includedRegistries: 1,
@@ -39,7 +44,7 @@ export const TIERS: readonly Tier[] = [
     monthlyPriceInCents: 500,
     storageOveragePriceInCents: 2,
   },
-  {
+  professional: {
     name: "Professional",
     slug: "professional",
     includedRegistries: 10,
@@ -50,17 +55,32 @@ export const TIERS: readonly Tier[] = [
     monthlyPriceInCents: 2000,
     storageOveragePriceInCents: 2,
   },
-];
+};
 
 /** What an account is on when its first registry names no tier. */
-export const DEFAULT_TIER_SLUG = "professional";
+export const DEFAULT_TIER_SLUG: TierSlug = "professional";
 
-export function findTier(slug: string): Tier | undefined {
-  return TIERS.find((tier) => tier.slug === slug);
+/** What an account has of what its tier limits. */
+export interface AccountUsage {
+  registries: number;
+  repositories: number;
+  storageBytes: number;
 }
 
-export function getTier(slug: string): Tier {
-  const tier = findTier(slug);
-  if (tier === undefined) throw new Error(`no tier ${slug} is configured`);
-  return tier;
+/** A limit that an account is over, in the API's words. */
+export type Excess = "OverRegistryLimit" | "OverRepositoryLimit" | "OverStorageLimit";
+
+/** The limits of a tier that an account with this usage would be over. */
+export function excessesOf(tier: Tier, usage: AccountUsage): Excess[] {
+  const excesses: Excess[] = [];
+  if (isOver(usage.registries, tier.includedRegistries)) excesses.push("OverRegistryLimit");
+  if (isOver(usage.repositories, tier.includedRepositories)) excesses.push("OverRepositoryLimit");
+  if (!tier.allowStorageOverage && usage.storageBytes > tier.includedStorageBytes) {
+    excesses.push("OverStorageLimit");
+  }
+  return excesses;
+}
+
+function isOver(count: number, included: number): boolean {
+  return included > 0 && count > included;
 }

@@ -10,6 +10,7 @@ import { openPostgres } from "../metadata/postgres.ts";
 import { openSqlite, openSqliteForReading } from "../metadata/sqlite.ts";
 import type { Writes } from "../model/garbage-collection.ts";
 import { REGIONS, type Region } from "../model/region.ts";
+import { DOCUMENTED_TIERS, type Tiers } from "../model/tier.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
@@ -33,6 +34,9 @@ export interface Backend extends AsyncDisposable {
   underWay: UploadsUnderWay;
   /** Whether manifests are accepted without their content, where their repository does not say. */
   sparse: boolean;
+  tiers: Tiers;
+  /** Whether what a tier does not include is refused. */
+  enforcesLimits: boolean;
   hashes: RunningHashes;
   manifests: ManifestParser;
   /** Rung when there is something for the background to do at once. */
@@ -56,6 +60,10 @@ export interface BackendOptions {
   uploadLimits?: UnderWay;
   /** `false` where it is missing. */
   sparse?: boolean;
+  /** The documented ones where they are missing. */
+  tiers?: Tiers;
+  /** `documented` where it is missing. */
+  limits?: "documented" | "none";
 }
 
 /** A database whose blobs lie in another folder. */
@@ -138,6 +146,8 @@ export function createBackend(parts: {
   garbageCollectionWrites?: Writes;
   uploadLimits?: UnderWay;
   sparse?: boolean;
+  tiers?: Tiers;
+  limits?: "documented" | "none";
   now?: () => number;
 }): Backend {
   const { db, stores } = parts;
@@ -151,6 +161,8 @@ export function createBackend(parts: {
     garbageCollectionWrites: parts.garbageCollectionWrites ?? "pause",
     underWay: new UploadsUnderWay(parts.uploadLimits ?? NO_LIMITS),
     sparse: parts.sparse ?? false,
+    tiers: parts.tiers ?? DOCUMENTED_TIERS,
+    enforcesLimits: parts.limits !== "none",
     hashes: new RunningHashes(),
     manifests,
     wakeup: new Wakeup(),

@@ -6,6 +6,7 @@ import {
   lockRegistryForToken,
   type Registry,
 } from "../metadata/registries.ts";
+import { findRepository } from "../metadata/repositories.ts";
 import { putWriteToken } from "../metadata/write-tokens.ts";
 import { RegistryError } from "../model/errors.ts";
 import { parseRepositoryPath, presentPath, type RegistryName, type RepositoryPath } from "../model/name.ts";
@@ -13,6 +14,7 @@ import type { Access, Action } from "../model/scope.ts";
 import type { Backend } from "./backend.ts";
 import type { Place } from "./blobs.ts";
 import { createFirstRegistry } from "./registries.ts";
+import { requireRoomForRepositories } from "./subscriptions.ts";
 
 /** What a token for the data plane is to open: actions in a repository of a registry. */
 export interface Grant {
@@ -28,7 +30,7 @@ export type Decide = (place: Place, requested: readonly string[]) => Promise<Act
  * Decides what of the requested access is granted, to a credential or to nobody in particular. What is not is left out,
  * and a registry that is not there and one that the caller does not open look alike. An owner's first push makes the registry that the image's name begins
  * with, where the account has none.
- * @throws {RegistryError} SCOPE_INVALID, NAME_INVALID, DENIED
+ * @throws {RegistryError} SCOPE_INVALID, NAME_INVALID, DENIED, TIER_LIMIT_EXCEEDED
  */
 export async function decideGrants(
   backend: Backend,
@@ -45,7 +47,23 @@ export async function decideGrants(
     const granted = [...new Set([...before, ...decided])];
     if (granted.length > 0) grants.set(presentPath(path), { path, registry, actions: granted });
   }
+  await requireRoomForNewRepositories(backend, [...grants.values()]);
   return [...grants.values()];
+}
+
+/** Who pushes to a repository that has nothing yet makes one more. */
+async function requireRoomForNewRepositories(backend: Backend, grants: readonly Grant[]): Promise<void> {
+  // All of one account: nobody pushes to another's.
+  let accountId: number | undefined;
+  let count = 0;
+  for (const { path, registry, actions } of grants) {
+    if (!actions.includes("push")) continue;
+    const repository = await findRepository(backend.db, registry.id, path.repository);
+    if (repository !== undefined && repository.manifestCount > 0) continue;
+    accountId = registry.accountId;
+    count++;
+  }
+  if (accountId !== undefined) await requireRoomForRepositories(backend, backend.db, accountId, count);
 }
 
 /**

@@ -17,9 +17,7 @@ import {
   type ManifestHead,
   renewManifest,
 } from "../metadata/manifests.ts";
-import { insertRegistryChange } from "../metadata/registries.ts";
 import {
-  countInRepository,
   getRepositorySettings,
   lockRepository,
   putLockedRepository,
@@ -37,6 +35,8 @@ import type { Backend } from "./backend.ts";
 import { getRepository, type Place } from "./blobs.ts";
 import { newLease, outlastsPromise } from "./leases.ts";
 import { requireWritable } from "./registries.ts";
+import { countContent } from "./repositories.ts";
+import { requireRoomForContent, requireRoomForRepositories } from "./subscriptions.ts";
 import { moveTag } from "./tags.ts";
 
 /** Indexes list indexes, but nobody needs more levels: whoever follows them has an end. */
@@ -70,7 +70,7 @@ export async function getManifest(
  * Stores a manifest, whose blobs and children the repository has, and points tags at it. Pushing it again changes nothing
  * but its lease and the tags. The precondition has to hold of each tag, or of the manifest where there is none. Returns
  * what is questionable about a manifest that was not here.
- * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN, MANIFEST_INVALID, PRECONDITION_FAILED, STORAGE_FULL
+ * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN, MANIFEST_INVALID, PRECONDITION_FAILED, TIER_LIMIT_EXCEEDED, STORAGE_FULL
  */
 export async function pushManifest(
   backend: Backend,
@@ -87,6 +87,11 @@ export async function pushManifest(
       leasedUntil: newLease(backend),
       now: now(),
     });
+    if (known === undefined) {
+      if (repository.manifestCount === 0)
+        await requireRoomForRepositories(backend, tx, registry.accountId, 1);
+      await requireRoomForContent(backend, tx, registry.accountId);
+    }
     const { id: manifestId, warnings } =
       known === undefined
         ? await storeManifest(backend, tx, repository, manifest)
@@ -95,11 +100,7 @@ export async function pushManifest(
     for (const tag of tags) {
       newTags += await moveTag(tx, { repositoryId: repository.id, name: tag, manifestId, now: now() });
     }
-    const newManifests = known === undefined ? 1 : 0;
-    await countInRepository(tx, repository.id, { tags: newTags, manifests: newManifests, now: now() });
-    if (repository.manifestCount === 0 && newManifests === 1) {
-      await insertRegistryChange(tx, registry.id, { repositories: 1 });
-    }
+    await countContent(backend, tx, repository, { tags: newTags, manifests: known === undefined ? 1 : 0 });
     return warnings;
   });
 }
@@ -122,7 +123,7 @@ export async function deleteManifest(backend: Backend, place: Place, digest: Dig
 
 /** Removes a locked manifest of a locked repository, with its tags, edges and references. */
 export async function removeManifest(
-  { now }: Backend,
+  backend: Backend,
   tx: Queries,
   repository: Repository,
   manifest: { id: number; digest: Digest },
@@ -134,10 +135,7 @@ export async function removeManifest(
   await lockLinks(tx, repository.id, blobs);
   await countReferences(tx, repository.id, blobs, { references: -1, leasedUntil: 0 });
   await deleteManifestRow(tx, manifest.id);
-  await countInRepository(tx, repository.id, { tags: -tags, manifests: -1, now: now() });
-  if (repository.manifestCount === 1) {
-    await insertRegistryChange(tx, repository.registryId, { repositories: -1 });
-  }
+  await countContent(backend, tx, repository, { tags: -tags, manifests: -1 });
 }
 
 /** Inserts a manifest that is not here yet, once all that it needs is. Returns its id, and what is questionable about it. */

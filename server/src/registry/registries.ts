@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { deleteApiTokensOfRegistry, lockAccount } from "../metadata/accounts.ts";
-import { type Queries, transact } from "../metadata/database.ts";
+import { transact } from "../metadata/database.ts";
 import { advanceGarbageCollection, findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import {
   findRegistryByName,
@@ -14,37 +14,58 @@ import { putSubscription } from "../metadata/subscriptions.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import type { RegistryName } from "../model/name.ts";
-import { isRegion, REGIONS, type Region } from "../model/region.ts";
-import { DEFAULT_TIER_SLUG, findTier, TIERS } from "../model/tier.ts";
+import { REGIONS, type Region } from "../model/region.ts";
+import { DEFAULT_TIER_SLUG, type TierSlug } from "../model/tier.ts";
 import type { Backend } from "./backend.ts";
+import { requireRoomForRegistry } from "./subscriptions.ts";
 
 export interface NewRegistry {
   name: RegistryName;
-  /** The first region where it is missing or empty. */
-  region?: string | undefined;
+  /** The first region where it is missing. */
+  region?: Region | undefined;
   /** Counts for the account's first registry only: it names what the account is subscribed to. */
-  tierSlug?: string | undefined;
+  tierSlug?: TierSlug | undefined;
 }
 
 /**
- * Creates an account's first registry, and its subscription with it.
- * @throws {RegistryError} SETTING_INVALID, ACCOUNT_HAS_REGISTRY, NAME_TAKEN
+ * Creates a registry, and with an account's first its subscription.
+ * @throws {RegistryError} TIER_NOT_ELIGIBLE, NAME_TAKEN
  */
-export async function createFirstRegistry(
-  { db, now }: Backend,
+export function createRegistry(backend: Backend, accountId: number, wanted: NewRegistry): Promise<Registry> {
+  return create(backend, accountId, wanted, { mustBeFirst: false });
+}
+
+/**
+ * As {@link createRegistry}, for an account without a registry.
+ * @throws {RegistryError} ACCOUNT_HAS_REGISTRY, NAME_TAKEN
+ */
+export function createFirstRegistry(
+  backend: Backend,
   accountId: number,
   wanted: NewRegistry,
 ): Promise<Registry> {
-  const region = parseRegion(wanted.region);
-  const tierSlug = parseTierSlug(wanted.tierSlug);
+  return create(backend, accountId, wanted, { mustBeFirst: true });
+}
+
+async function create(
+  backend: Backend,
+  accountId: number,
+  { name, region = REGIONS[0], tierSlug }: NewRegistry,
+  { mustBeFirst }: { mustBeFirst: boolean },
+): Promise<Registry> {
+  const { db, now } = backend;
   return transact(db, async (tx) => {
     // One at a time: of two creates at once, the second sees the first's registry.
     await lockAccount(tx, accountId);
-    if ((await listRegistries(tx, accountId)).length > 0) {
-      throw new RegistryError("ACCOUNT_HAS_REGISTRY", "user already has a registry");
-    }
-    await putSubscription(tx, accountId, { tierSlug, defaultTierSlug: DEFAULT_TIER_SLUG }, now());
-    return createRegistry(tx, accountId, wanted.name, region, now());
+    const isFirst = (await listRegistries(tx, accountId)).length === 0;
+    if (isFirst)
+      await putSubscription(tx, accountId, { tierSlug, defaultTierSlug: DEFAULT_TIER_SLUG }, now());
+    else if (mustBeFirst) throw new RegistryError("ACCOUNT_HAS_REGISTRY", "user already has a registry");
+    else await requireRoomForRegistry(backend, tx, accountId);
+    const wanted = { uuid: randomUUID(), accountId, name, region, now: now() };
+    const registry = await insertRegistry(tx, wanted);
+    if (registry === undefined) throw new RegistryError("NAME_TAKEN", "name already exists");
+    return registry;
   });
 }
 
@@ -77,6 +98,16 @@ export async function getRegistry({ db }: Backend, accountId: number, name: Regi
 }
 
 /**
+ * The registry that a credential without a registry's name is for: the account's oldest.
+ * @throws {RegistryError} REGISTRY_UNKNOWN
+ */
+export async function getOldestRegistry({ db }: Backend, accountId: number): Promise<Registry> {
+  const [oldest] = await listRegistries(db, accountId);
+  if (oldest === undefined) throw new RegistryError("REGISTRY_UNKNOWN", "registry not configured for user");
+  return oldest;
+}
+
+/**
  * Hides a registry and all that is in it at once, and ends its credentials and its garbage collection. Its name is free from then on.
  * @throws {RegistryError} REGISTRY_UNKNOWN
  */
@@ -105,41 +136,6 @@ export async function requireFreeName({ db }: Backend, name: RegistryName): Prom
   if ((await findRegistryByName(db, name)) !== undefined) {
     throw new RegistryError("NAME_TAKEN", "name already exists");
   }
-}
-
-async function createRegistry(
-  tx: Queries,
-  accountId: number,
-  name: RegistryName,
-  region: Region,
-  now: number,
-): Promise<Registry> {
-  const registry = await insertRegistry(tx, { uuid: randomUUID(), accountId, name, region, now });
-  if (registry === undefined) throw new RegistryError("NAME_TAKEN", "name already exists");
-  return registry;
-}
-
-function parseRegion(text: string | undefined): Region {
-  if (text === undefined || text === "") return REGIONS[0];
-  if (!isRegion(text)) {
-    throw new RegistryError(
-      "SETTING_INVALID",
-      `there is no region ${JSON.stringify(text)}: choose one of ${REGIONS.join(", ")}`,
-    );
-  }
-  return text;
-}
-
-function parseTierSlug(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
-  if (findTier(text) === undefined) {
-    const slugs = TIERS.map((tier) => tier.slug).join(", ");
-    throw new RegistryError(
-      "SETTING_INVALID",
-      `there is no subscription tier ${JSON.stringify(text)}: choose one of ${slugs}`,
-    );
-  }
-  return text;
 }
 
 /**
