@@ -13,9 +13,10 @@ import {
 import { answerError as answerManagementError } from "./api/errors.ts";
 import { healthRoutes } from "./api/health.ts";
 import { metricsRoutes } from "./api/metrics.ts";
-import { managementContext, PREFIXES } from "./api/plane.ts";
+import { managementContext, managementPlane } from "./api/plane.ts";
 import type { AccessContext } from "./auth/access.ts";
 import { JwtSigner } from "./auth/jwts.ts";
+import { RateLimiter, type RateLimits } from "./auth/rate-limiter.ts";
 import { RegistryError } from "./model/errors.ts";
 import { answerError as answerDataPlaneError } from "./oci/errors.ts";
 import { dataPlane } from "./oci/plane.ts";
@@ -34,6 +35,8 @@ export interface AppOptions {
   readiness: { stopping: boolean };
   /** Whether everybody may read `/metrics`; otherwise it takes the owner's token. */
   openMetrics?: boolean;
+  /** As many calls of the management API as anybody likes, where there are none. */
+  rateLimits?: RateLimits | undefined;
   /** Whether a request came in by the operator's socket; without it, none has. */
   isLocal?: (request: IncomingMessage) => boolean;
 }
@@ -53,6 +56,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     readiness,
     isLocal = () => false,
     openMetrics = false,
+    rateLimits,
   } = options;
   const app = fastify({
     logger,
@@ -73,6 +77,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   const context: AccessContext & { backend: Backend } = {
     backend,
     jwts: await JwtSigner.open(backend),
+    rateLimiter: rateLimits && new RateLimiter(rateLimits),
     isLocal: (request) => isLocal(request.raw),
     originOf: (request) => publicUrl?.origin ?? originAskedFor(request),
   };
@@ -96,18 +101,9 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
 
   managementContext(app);
   healthRoutes(app, backend, readiness);
-  metricsRoutes(app, context, { isOpen: openMetrics });
+  metricsRoutes(app, { ...context, rateLimiter: undefined }, { isOpen: openMetrics });
   app.register(dataPlane(context), { prefix: "/v2" });
-  for (const [prefix, groups] of Object.entries(PREFIXES)) {
-    app.register(
-      (plane, _options, done) => {
-        managementContext(plane);
-        for (const routes of groups) routes(plane, context);
-        done();
-      },
-      { prefix },
-    );
-  }
+  managementPlane(app, context);
   return app;
 }
 

@@ -55,6 +55,7 @@ async function serve(config: Config): Promise<void> {
     // On a terminal the banner is the output.
     logger: { level: isTerminal ? "warn" : "info" },
     readiness,
+    rateLimits: config.rateLimits,
     openMetrics: config.metrics === "open",
     isLocal: (request) => local.has(request),
   });

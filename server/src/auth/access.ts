@@ -15,6 +15,7 @@ import {
 } from "../model/name.ts";
 import { type Action, CATALOG, presentScope, SCOPE_OF_ACTION, type TokenScope } from "../model/scope.ts";
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
+import type { Budget, RateLimiter } from "./rate-limiter.ts";
 import { allowedActions, hasScope, opensCatalog, opensRegistry } from "./scopes.ts";
 import { authenticate, isExpired } from "./tokens.ts";
 
@@ -22,6 +23,8 @@ import { authenticate, isExpired } from "./tokens.ts";
 export interface AccessContext {
   backend: { db: Database; now: () => number };
   jwts: JwtSigner;
+  /** Counts calls of the management API. `undefined`: as many as anybody likes. */
+  rateLimiter: RateLimiter | undefined;
   /** Scheme, host and port as the client sees them, without a slash at the end. */
   originOf: (request: FastifyRequest) => string;
   /** Whether the request came in by the operator's socket in the data folder: it is the owner's. */
@@ -70,12 +73,18 @@ export function uploaderOf(request: FastifyRequest): { apiTokenId: number; write
   return { apiTokenId: credential.id, writeTokenId: token.id };
 }
 
-/** Lets in an API token of the account that has all these scopes. Docker credentials are for the data plane alone. */
-export function requireScope({ backend, isLocal }: AccessContext, ...scopes: readonly TokenScope[]): Guard {
+/**
+ * Lets in an API token of the account that has all these scopes and calls left. Docker credentials are for the data plane
+ * alone. Who comes by the operator's socket is not counted.
+ */
+export function requireScope(context: AccessContext, ...scopes: readonly TokenScope[]): Guard {
+  const { backend, isLocal } = context;
   return async (request, reply) => {
-    const token = isLocal(request)
+    const isOperator = isLocal(request);
+    const token = isOperator
       ? await getOwnerToken(backend.db)
       : await authenticateBearer(backend, request, reply);
+    if (!isOperator) countCall(context, token, reply);
     if (token.kind === "docker_credential") {
       throw new RegistryError(
         "DENIED",
@@ -91,6 +100,27 @@ export function requireScope({ backend, isLocal }: AccessContext, ...scopes: rea
     }
     request.apiToken = token;
   };
+}
+
+/** Says on an answer of the management API what its caller may still do. */
+export function setBudget(reply: FastifyReply, { limit, remaining, resetsAt }: Budget): void {
+  reply.header("ratelimit-limit", limit);
+  reply.header("ratelimit-remaining", remaining);
+  reply.header("ratelimit-reset", Math.ceil(resetsAt / 1000));
+}
+
+/**
+ * @throws {RegistryError} TOOMANYREQUESTS
+ */
+function countCall({ backend, rateLimiter }: AccessContext, token: ApiToken, reply: FastifyReply): void {
+  if (rateLimiter === undefined) return;
+  const now = backend.now();
+  const budget = rateLimiter.count(token.id, now);
+  setBudget(reply, budget);
+  if (!budget.isExceeded) return;
+  // Only where waiting so long is enough.
+  if (budget.retryAt !== undefined) reply.header("retry-after", Math.ceil((budget.retryAt - now) / 1000));
+  throw new RegistryError("TOOMANYREQUESTS", "API rate limit exceeded.");
 }
 
 /**

@@ -5,12 +5,14 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import {
   type ApiToken,
+  deleteApiToken,
   findApiTokenByRefreshTokenSha256,
   findApiTokenBySha256,
   setRefreshTokenSha256,
   touchApiToken,
 } from "../metadata/accounts.ts";
 import { type Database, transact, transactRelaxed } from "../metadata/database.ts";
+import { RegistryError } from "../model/errors.ts";
 
 const PREFIX = "bxy_";
 const REFRESH_PREFIX = "bxr_";
@@ -71,6 +73,19 @@ function noteUse(db: Database, token: ApiToken | undefined, now: number): ApiTok
     transactRelaxed(db, (tx) => touchApiToken(tx, token.id, now)).catch(() => {});
   }
   return token;
+}
+
+/**
+ * Ends the token with this secret, if there is one: whoever has it may. The owner's stays, since nobody could then get in.
+ * @throws {RegistryError} DENIED
+ */
+export async function revoke(db: Database, secret: string): Promise<void> {
+  const token = await findApiTokenBySha256(db, sha256Of(secret));
+  if (token === undefined) return;
+  if (token.kind === "owner") {
+    throw new RegistryError("DENIED", "the owner's token ends when another is set as BOXYARD_OWNER_TOKEN");
+  }
+  await transact(db, (tx) => deleteApiToken(tx, token.id));
 }
 
 export function isExpired({ expiresAt }: ApiToken, now: number): boolean {
