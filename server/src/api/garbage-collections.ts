@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
-import { requireScope } from "../auth/access.ts";
 import { cancelGarbageCollection, getActiveGarbageCollection, startGarbageCollection } from "../gc/run.ts";
 import {
   countGarbageCollections,
@@ -9,32 +8,58 @@ import {
 } from "../metadata/garbage-collections.ts";
 import { getGarbageCollectionSettings } from "../metadata/registries.ts";
 import {
+  GARBAGE_COLLECTION_STATUSES,
   GARBAGE_COLLECTION_TYPES,
-  type GarbageCollectionType,
   WRITES,
-  type Writes,
 } from "../model/garbage-collection.ts";
-import { oneOf, parseObject } from "./bodies.ts";
-import { PageQuery, parsePage, presentLinks } from "./pages.ts";
+import { Count, operation, RegistryParams, Time } from "./operation.ts";
+import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
 import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-interface RegistryRequest {
-  Params: { registry: string };
-}
+const RunParams = Type.Object({ ...RegistryParams.properties, garbage_collection_uuid: Type.String() });
+
+/** Without a body, or a type in it, a run deletes unreferenced blobs, as the API documents it. */
+const StartBody = Type.Object({
+  type: Type.Optional(Type.Enum(GARBAGE_COLLECTION_TYPES)),
+  writes: Type.Optional(Type.Enum(WRITES)),
+});
 
 const CancelBody = Type.Object({ cancel: Type.Optional(Type.Boolean()) });
+
+const RunBody = Type.Object({
+  uuid: Type.String({ format: "uuid" }),
+  registry_name: Type.String(),
+  status: Type.Enum(GARBAGE_COLLECTION_STATUSES),
+  type: Type.Enum(GARBAGE_COLLECTION_TYPES),
+  created_at: Time,
+  updated_at: Time,
+  blobs_deleted: Count,
+  freed_bytes: Count,
+  // Ours: a step that fails is tried again, up to five times.
+  failures: Count,
+  failure: Type.Union([Type.String(), Type.Null()]),
+});
+
+const ListBody = Type.Object({ garbage_collections: Type.Array(RunBody), ...LISTED });
 
 /** Both families have the same four operations, below their own prefixes. */
 export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
+  const One = Type.Object({ garbage_collection: RunBody });
 
-  app.post<RegistryRequest & { Body: unknown }>(
-    "/:registry/garbage-collection",
-    { onRequest: requireScope(context, "registry:update") },
+  app.post<{ Params: Static<typeof RegistryParams>; Body: Static<typeof StartBody> }>(
+    "/:registry_name/garbage-collection",
+    operation(context, ["registry:update"], {
+      summary: "Start garbage collection",
+      params: RegistryParams,
+      body: StartBody,
+      success: { 201: One },
+      refusals: [400, 404, 412, 422, 507],
+    }),
     async (request, reply) => {
-      const { type, writes } = parseRun(request.body);
+      const { type = "unreferenced blobs only", writes } = request.body;
       const registry = await registryOf(backend, request);
 
       const settings = await getGarbageCollectionSettings(backend.db, registry.id);
@@ -47,9 +72,14 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
     },
   );
 
-  app.get<RegistryRequest>(
-    "/:registry/garbage-collection",
-    { onRequest: requireScope(context, "registry:read") },
+  app.get<{ Params: Static<typeof RegistryParams> }>(
+    "/:registry_name/garbage-collection",
+    operation(context, ["registry:read"], {
+      summary: "Get the garbage collection that is active",
+      params: RegistryParams,
+      success: { 200: One },
+      refusals: [404],
+    }),
     async (request) => {
       const registry = await registryOf(backend, request);
 
@@ -57,10 +87,16 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
     },
   );
 
-  app.get<RegistryRequest & { Querystring: Static<typeof PageQuery> }>(
-    "/:registry/garbage-collections",
-    { onRequest: requireScope(context, "registry:read"), schema: { querystring: PageQuery } },
-    async (request) => {
+  app.get<{ Params: Static<typeof RegistryParams>; Querystring: Static<typeof PageQuery> }>(
+    "/:registry_name/garbage-collections",
+    operation(context, ["registry:read"], {
+      summary: "List a registry's garbage collections, newest first",
+      params: RegistryParams,
+      querystring: PageQuery,
+      success: { 200: ListBody },
+      refusals: [404, 422],
+    }),
+    async (request): Promise<Static<typeof ListBody>> => {
       const page = parsePage(request.query);
       const registry = await registryOf(backend, request);
 
@@ -70,20 +106,27 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
       });
       const total = await countGarbageCollections(backend.db, registry.id);
 
+      const url = `${originOf(request)}${app.prefix}/${registry.name}/garbage-collections`;
       return {
         garbage_collections: runs.map(presentRun),
-        links: presentLinks(originOf(request) + pathOf(request), page, total),
+        links: presentLinks(url, page, total),
         meta: { total },
       };
     },
   );
 
   // The uuid is asked for so that nobody cancels a run that he has not seen.
-  app.put<{ Params: { registry: string; uuid: string }; Body: Static<typeof CancelBody> }>(
-    "/:registry/garbage-collection/:uuid",
-    { onRequest: requireScope(context, "registry:update"), schema: { body: CancelBody } },
+  app.put<{ Params: Static<typeof RunParams>; Body: Static<typeof CancelBody> }>(
+    "/:registry_name/garbage-collection/:garbage_collection_uuid",
+    operation(context, ["registry:update"], {
+      summary: "Cancel the garbage collection that is active",
+      params: RunParams,
+      body: CancelBody,
+      success: { 200: One },
+      refusals: [400, 404, 422, 507],
+    }),
     async (request) => {
-      const { uuid } = request.params;
+      const { garbage_collection_uuid: uuid } = request.params;
       const registry = await registryOf(backend, request);
 
       const run = request.body.cancel
@@ -95,20 +138,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   );
 }
 
-/** Without a body, or a type in it, a run deletes unreferenced blobs, as the API documents it. */
-function parseRun(body: unknown): { type: GarbageCollectionType; writes: Writes | undefined } {
-  const { type = "unreferenced blobs only", writes } = parseObject(body);
-  return {
-    type: oneOf(type, GARBAGE_COLLECTION_TYPES, "type"),
-    writes: writes === undefined ? undefined : oneOf(writes, WRITES, "writes"),
-  };
-}
-
-function pathOf(request: FastifyRequest): string {
-  return request.originalUrl.split("?", 1)[0] ?? "";
-}
-
-function presentRun(run: GarbageCollection): object {
+function presentRun(run: GarbageCollection): Static<typeof RunBody> {
   return {
     uuid: run.uuid,
     registry_name: run.registryName,
@@ -118,7 +148,6 @@ function presentRun(run: GarbageCollection): object {
     updated_at: presentTime(run.updatedAt),
     blobs_deleted: run.blobsDeleted,
     freed_bytes: run.freedBytes,
-    // Ours: a step that fails is tried again, up to five times.
     failures: run.failures,
     failure: run.failure,
   };

@@ -1,64 +1,86 @@
 import type { FastifyInstance } from "fastify";
-import type { Static } from "typebox";
-import { requireScope } from "../auth/access.ts";
+import { type Static, Type } from "typebox";
 import { listManifests, type ManifestSummary } from "../metadata/manifests.ts";
 import { parseDigest } from "../model/digest.ts";
 import type { RegistryName, RepositoryName } from "../model/name.ts";
 import { deleteManifest } from "../registry/manifests.ts";
-import { PageQuery, parsePage, presentLinks } from "./pages.ts";
-import { repositoryOf } from "./place.ts";
+import { Count, Nothing, operation, RepositoryParams, Time } from "./operation.ts";
+import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
+import { repositoryOf, repositoryPaths } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-interface RepositoryParams {
-  registry: string;
-  repository: string;
-}
+const ManifestParams = Type.Object({ ...RepositoryParams.properties, manifest_digest: Type.String() });
+
+export const ManifestBody = Type.Object({
+  digest: Type.String(),
+  registry_name: Type.String(),
+  repository: Type.String(),
+  compressed_size_bytes: Count,
+  size_bytes: Count,
+  updated_at: Time,
+  tags: Type.Array(Type.String()),
+  blobs: Type.Array(Type.Object({ digest: Type.String(), compressed_size_bytes: Count })),
+});
+
+const ListBody = Type.Object({ manifests: Type.Array(ManifestBody), ...LISTED });
 
 export function manifestRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
 
-  app.get<{ Params: RepositoryParams; Querystring: Static<typeof PageQuery> }>(
-    "/:registry/repositories/:repository/digests",
-    { onRequest: requireScope(context, "registry:read"), schema: { querystring: PageQuery } },
-    async (request) => {
-      const page = parsePage(request.query);
-      const { registry, repository } = await repositoryOf(backend, request);
+  for (const path of repositoryPaths(app)) {
+    app.get<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>(
+      `${path}/digests`,
+      operation(context, ["registry:read"], {
+        summary: "List a repository's manifests, newest first",
+        params: RepositoryParams,
+        querystring: PageQuery,
+        success: { 200: ListBody },
+        refusals: [404, 422],
+      }),
+      async (request): Promise<Static<typeof ListBody>> => {
+        const page = parsePage(request.query);
+        const { registry, repository } = await repositoryOf(backend, request);
 
-      const manifests = await listManifests(backend.db, repository.id, {
-        offset: page.offset,
-        limit: page.size,
-      });
+        const manifests = await listManifests(backend.db, repository.id, {
+          offset: page.offset,
+          limit: page.size,
+        });
 
-      const path = `/v2/registry/${registry.name}/repositories/${encodeURIComponent(repository.name)}/digests`;
-      return {
-        manifests: manifests.map((manifest) => presentManifest(registry.name, repository.name, manifest)),
-        links: presentLinks(originOf(request) + path, page, repository.manifestCount),
-        meta: { total: repository.manifestCount },
-      };
-    },
-  );
+        const url = `${originOf(request)}${app.prefix}/${registry.name}/repositories/${encodeURIComponent(repository.name)}/digests`;
+        return {
+          manifests: manifests.map((manifest) => presentManifest(registry.name, repository.name, manifest)),
+          links: presentLinks(url, page, repository.manifestCount),
+          meta: { total: repository.manifestCount },
+        };
+      },
+    );
 
-  // The manifest goes, and every tag on it.
-  app.delete<{ Params: RepositoryParams & { digest: string } }>(
-    "/:registry/repositories/:repository/digests/:digest",
-    { onRequest: requireScope(context, "registry:delete") },
-    async (request, reply) => {
-      const digest = parseDigest(request.params.digest);
-      const { registry, repository } = await repositoryOf(backend, request);
+    app.delete<{ Params: Static<typeof ManifestParams> }>(
+      `${path}/digests/:manifest_digest`,
+      operation(context, ["registry:delete"], {
+        summary: "Delete a manifest, and every tag on it",
+        params: ManifestParams,
+        success: { 204: Nothing },
+        refusals: [404, 412, 422, 507],
+      }),
+      async (request, reply) => {
+        const digest = parseDigest(request.params.manifest_digest);
+        const { registry, repository } = await repositoryOf(backend, request);
 
-      await deleteManifest(backend, { registry, repository: repository.name }, digest);
+        await deleteManifest(backend, { registry, repository: repository.name }, digest);
 
-      return reply.code(204).send();
-    },
-  );
+        return reply.code(204).send();
+      },
+    );
+  }
 }
 
 export function presentManifest(
   registry: RegistryName,
   repository: RepositoryName,
   manifest: ManifestSummary,
-): object {
+): Static<typeof ManifestBody> {
   return {
     digest: manifest.digest,
     registry_name: registry,

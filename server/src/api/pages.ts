@@ -1,17 +1,34 @@
 import { Type } from "typebox";
 import { RegistryError } from "../model/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../model/name.ts";
+import { Count } from "./operation.ts";
 
 const DEFAULT_PER_PAGE = 20;
 const MAX_PER_PAGE = 200;
 /** Beyond this no list has a page, and an offset is still an exact number. */
 const MAX_PAGE = 1_000_000_000;
 
-/** Numbers out of range are clamped and anything else is ignored, so any string passes. */
+/** A number out of range becomes the nearest that is allowed; what is no number is as good as not there. */
+const CLAMPED = { "x-clamped": true };
+
 export const PageQuery = Type.Object({
-  page: Type.Optional(Type.String()),
-  per_page: Type.Optional(Type.String()),
+  page: Type.Optional(Type.Integer({ ...CLAMPED, minimum: 1, maximum: MAX_PAGE, default: 1 })),
+  per_page: Type.Optional(
+    Type.Integer({ ...CLAMPED, minimum: 1, maximum: MAX_PER_PAGE, default: DEFAULT_PER_PAGE }),
+  ),
 });
+
+const Link = Type.Optional(Type.String({ format: "uri" }));
+
+/** What every list has beside its items. */
+export const LISTED = {
+  links: Type.Object({
+    pages: Type.Optional(Type.Object({ first: Link, prev: Link, next: Link, last: Link })),
+  }),
+  meta: Type.Object({ total: Count }),
+};
+
+type Links = { pages?: { first?: string; prev?: string; next?: string; last?: string } };
 
 /** Where a numbered page lies in a list. */
 export interface Page {
@@ -20,10 +37,13 @@ export interface Page {
   offset: number;
 }
 
-/** Reads `page` and `per_page`: 1 and 20 where they are missing, the nearest that is allowed where they are not. */
-export function parsePage(query: { page?: string; per_page?: string }): Page {
-  const number = clamp(query.page, 1, MAX_PAGE, 1);
-  const size = clamp(query.per_page, 1, MAX_PER_PAGE, DEFAULT_PER_PAGE);
+export function parsePage({
+  page: number = 1,
+  per_page: size = DEFAULT_PER_PAGE,
+}: {
+  page?: number;
+  per_page?: number;
+}): Page {
   return { number, size, offset: (number - 1) * size };
 }
 
@@ -57,13 +77,13 @@ export function presentLinks(
   { number, size }: Page,
   total: number,
   keyset: { hasNext?: boolean; pageToken?: string | undefined } = {},
-): { pages?: Record<string, string> } {
+): Links {
   const last = Math.max(1, Math.ceil(total / size));
   const { hasNext = number < last, pageToken } = keyset;
   if (last === 1 && !hasNext) return {};
   const link = (page: number, extra: { page_token?: string } = {}) =>
     `${url}?${new URLSearchParams({ page: String(page), ...extra, per_page: String(size) })}`;
-  const pages: Record<string, string> = {};
+  const pages: NonNullable<Links["pages"]> = {};
   if (number > 1) {
     pages.first = link(1);
     pages.prev = link(Math.min(number - 1, last));
@@ -71,9 +91,4 @@ export function presentLinks(
   if (hasNext) pages.next = link(number + 1, pageToken === undefined ? {} : { page_token: pageToken });
   if (number < last) pages.last = link(last);
   return { pages };
-}
-
-function clamp(text: string | undefined, min: number, max: number, fallback: number): number {
-  if (text === undefined || !/^-?\d+$/.test(text)) return fallback;
-  return Math.min(Math.max(Number(text), min), max);
 }

@@ -1,6 +1,6 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { apiTokenOf } from "../auth/access.ts";
-import type { Registry } from "../metadata/registries.ts";
+import { findRegistryByUuid, type Registry } from "../metadata/registries.ts";
 import { findRepository, type Repository } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { parseRegistryName, parseRepositoryName } from "../model/name.ts";
@@ -13,14 +13,27 @@ import { getRegistry } from "../registry/registries.ts";
  */
 export async function registryOf(
   backend: Backend,
-  request: FastifyRequest<{ Params: { registry: string } }>,
+  request: FastifyRequest<{ Params: { registry_name: string } }>,
 ): Promise<Registry> {
   const name = known(
-    () => parseRegistryName(request.params.registry),
+    () => parseRegistryName(request.params.registry_name),
     "REGISTRY_UNKNOWN",
     "registry does not exist",
   );
   return getRegistry(backend, apiTokenOf(request).accountId, name);
+}
+
+/**
+ * As {@link registryOf}, and by the registry's UUID as well.
+ * @throws {RegistryError} REGISTRY_UNKNOWN
+ */
+export async function registryByNameOrUuid(
+  backend: Backend,
+  request: FastifyRequest<{ Params: { registry_name: string } }>,
+): Promise<Registry> {
+  const { accountId } = apiTokenOf(request);
+  const registry = await findRegistryByUuid(backend.db, request.params.registry_name);
+  return registry?.accountId === accountId ? registry : registryOf(backend, request);
 }
 
 /**
@@ -29,11 +42,11 @@ export async function registryOf(
  */
 export async function repositoryOf(
   backend: Backend,
-  request: FastifyRequest<{ Params: { registry: string; repository: string } }>,
+  request: FastifyRequest<{ Params: { registry_name: string; repository_name: string } }>,
 ): Promise<{ registry: Registry; repository: Repository }> {
   const registry = await registryOf(backend, request);
   const name = known(
-    () => parseRepositoryName(request.params.repository),
+    () => parseRepositoryName(request.params.repository_name),
     "NAME_UNKNOWN",
     "repository not found",
   );
@@ -42,6 +55,15 @@ export async function repositoryOf(
     throw new RegistryError("NAME_UNKNOWN", "repository not found");
   }
   return { registry, repository };
+}
+
+/**
+ * Where the routes of a family begin that are about a repository. The older one's are also found without the word
+ * between, as some clients' documentation has it.
+ */
+export function repositoryPaths({ prefix }: FastifyInstance): string[] {
+  const path = "/:registry_name/repositories/:repository_name";
+  return prefix === "/v2/registry" ? [path, "/:registry_name/:repository_name"] : [path];
 }
 
 function known<T>(parse: () => T, code: "REGISTRY_UNKNOWN" | "NAME_UNKNOWN", message: string): T {

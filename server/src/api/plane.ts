@@ -4,17 +4,20 @@
  * API's shapes; no rule is decided here.
  */
 import type { FastifyInstance } from "fastify";
-import type { AccessContext } from "../auth/access.ts";
+import { type AccessContext, setBudget } from "../auth/access.ts";
 import type { Backend } from "../registry/backend.ts";
-import { dockerCredentialRoutes } from "./docker-credentials.ts";
+import { accountRoutes } from "./account.ts";
+import { dockerCredentialRoutes, onlyDockerCredentialRoutes } from "./docker-credentials.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { garbageCollectionRoutes } from "./garbage-collections.ts";
 import { manifestRoutes } from "./manifests.ts";
+import { oauthRoutes } from "./oauth.ts";
 import { previewRoutes } from "./previews.ts";
-import { registryRoutes } from "./registries.ts";
-import { repositoryDeletionRoutes, repositoryRoutes } from "./repositories.ts";
+import { onlyRegistryRoutes, registryRoutes, validateNameRoutes } from "./registries.ts";
+import { repositoryDeletionRoutes, repositoryRoutes, taggedRepositoryRoutes } from "./repositories.ts";
 import { settingsRoutes } from "./settings.ts";
 import { signingKeyRoutes } from "./signing-keys.ts";
+import { subscriptionRoutes } from "./subscriptions.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
 import { compileSchema } from "./validation.ts";
@@ -36,22 +39,54 @@ export function managementContext(app: FastifyInstance): void {
 }
 
 /** The prefixes that are the management API's, with all below them, and the routes that each has. */
-export const PREFIXES: Readonly<
-  Record<string, readonly ((app: FastifyInstance, context: ApiContext) => void)[]>
-> = {
+const PREFIXES: Readonly<Record<string, readonly ((app: FastifyInstance, context: ApiContext) => void)[]>> = {
   "/v2/registry": [
-    registryRoutes,
-    dockerCredentialRoutes,
+    onlyRegistryRoutes,
+    validateNameRoutes,
+    subscriptionRoutes,
+    onlyDockerCredentialRoutes,
+    taggedRepositoryRoutes,
     repositoryRoutes,
     tagRoutes,
     manifestRoutes,
+    garbageCollectionRoutes,
     tokenServiceRoutes,
+  ],
+  "/v2/registries": [
+    registryRoutes,
+    validateNameRoutes,
+    subscriptionRoutes,
+    dockerCredentialRoutes,
+    repositoryRoutes,
+    repositoryDeletionRoutes,
+    tagRoutes,
+    manifestRoutes,
     garbageCollectionRoutes,
   ],
-  "/v2/registries": [repositoryDeletionRoutes, garbageCollectionRoutes],
+  "/v2/account": [accountRoutes],
+  "/v2/kubernetes": [],
+  "/v1": [oauthRoutes],
   // What DigitalOcean's API has no words for.
   "/api/v1": [settingsRoutes, previewRoutes, signingKeyRoutes],
-  "/v2/account": [],
-  "/v2/kubernetes": [],
-  "/v1": [],
 };
+
+/** Registers the whole plane. */
+export function managementPlane(app: FastifyInstance, context: ApiContext): void {
+  for (const [prefix, groups] of Object.entries(PREFIXES)) {
+    app.register(
+      (plane, _options, done) => {
+        managementContext(plane);
+        const { rateLimiter, backend } = context;
+        if (rateLimiter !== undefined) {
+          // Whoever is not known by the time of the answer is not counted.
+          plane.addHook("onRequest", async (_request, reply) =>
+            setBudget(reply, rateLimiter.fullBudget(backend.now())),
+          );
+        }
+        for (const routes of groups) routes(plane, context);
+        done();
+      },
+      { prefix },
+    );
+  }
+}

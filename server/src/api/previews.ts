@@ -16,8 +16,8 @@ export function previewRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
 
   // What a run would delete and free now, without running it; a page of the manifests.
-  app.post<{ Params: { registry: string }; Body: unknown; Querystring: Static<typeof PageQuery> }>(
-    "/registries/:registry/garbage-collection-preview",
+  app.post<{ Params: { registry_name: string }; Body: unknown; Querystring: Static<typeof PageQuery> }>(
+    "/registries/:registry_name/garbage-collection-preview",
     { onRequest: requireScope(context, "registry:read"), schema: { querystring: PageQuery } },
     async (request) => {
       const { type: wanted = "unreferenced blobs only" } = parseObject(request.body);

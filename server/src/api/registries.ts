@@ -1,79 +1,254 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
-import { apiTokenOf, requireScope } from "../auth/access.ts";
-import { getRegistryUsage, type Registry } from "../metadata/registries.ts";
-import { findSubscription, type Subscription } from "../metadata/subscriptions.ts";
+import { apiTokenOf } from "../auth/access.ts";
+import {
+  getRegistryUsage,
+  listRegistriesWithUsage,
+  type Registry,
+  type RegistryUsage,
+} from "../metadata/registries.ts";
+import { findSubscription } from "../metadata/subscriptions.ts";
 import { parseRegistryName } from "../model/name.ts";
-import { getTier, type Tier } from "../model/tier.ts";
+import { REGIONS, type Region } from "../model/region.ts";
+import { TIER_SLUGS } from "../model/tier.ts";
 import type { Backend } from "../registry/backend.ts";
 import {
   createFirstRegistry,
+  createRegistry,
   deleteRegistry,
   getOnlyRegistry,
+  type NewRegistry,
   requireFreeName,
 } from "../registry/registries.ts";
+import { Count, Nothing, operation, RegistryParams, Time } from "./operation.ts";
+import { registryByNameOrUuid, registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
+import { presentSubscription, SubscriptionBody } from "./subscriptions.ts";
 import { presentTime } from "./time.ts";
 
 const CreateBody = Type.Object({
   name: Type.String(),
-  // `null`, which clients send for what their user did not set, is as good as nothing.
-  subscription_tier_slug: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  region: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  subscription_tier_slug: Type.Optional(Type.Enum(TIER_SLUGS)),
+  region: Type.Optional(Type.Unsafe<Region>(Type.Enum([...REGIONS]))),
 });
 
 const ValidateNameBody = Type.Object({ name: Type.String() });
 
-export function registryRoutes(app: FastifyInstance, context: ApiContext): void {
+const ListQuery = Type.Object({ uuid: Type.Optional(Type.String()) });
+
+const RegistryBody = Type.Object({
+  name: Type.String(),
+  uuid: Type.String({ format: "uuid" }),
+  created_at: Time,
+  region: Type.String(),
+  storage_usage_bytes: Count,
+  storage_usage_bytes_updated_at: Time,
+  read_only: Type.Boolean(),
+});
+
+const SubscribedRegistryBody = Type.Object({
+  ...RegistryBody.properties,
+  subscription: Type.Optional(SubscriptionBody),
+});
+
+const ListBody = Type.Object({
+  registries: Type.Array(SubscribedRegistryBody),
+  total_storage_usage_bytes: Count,
+  /** In the form of the path that ends with a slash: the first of the list. */
+  registry: Type.Optional(SubscribedRegistryBody),
+});
+
+/** The older family's: they name no registry, and are about an account's only one. */
+export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend } = context;
+  const One = Type.Object({ registry: SubscribedRegistryBody });
 
-  app.get("/", { onRequest: requireScope(context, "registry:read") }, async (request) => {
-    const registry = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
-
-    return { registry: await presentRegistry(backend, registry) };
-  });
-
-  app.post<{ Body: Static<typeof CreateBody> }>(
+  app.get(
     "/",
-    { onRequest: requireScope(context, "registry:create"), schema: { body: CreateBody } },
-    async (request, reply) => {
-      const { name, region, subscription_tier_slug: tierSlug } = request.body;
-      const wanted = {
-        name: parseRegistryName(name),
-        region: region ?? undefined,
-        tierSlug: tierSlug ?? undefined,
-      };
+    operation(context, ["registry:read"], {
+      summary: "Get the account's only registry",
+      success: { 200: One },
+      refusals: [404, 412],
+    }),
+    async (request) => {
+      const registry = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
 
-      const registry = await createFirstRegistry(backend, apiTokenOf(request).accountId, wanted);
-
-      return reply.code(201).send({ registry: await presentRegistry(backend, registry) });
+      return { registry: await presentSubscribed(backend, registry) };
     },
   );
 
-  app.delete("/", { onRequest: requireScope(context, "registry:delete") }, async (request, reply) => {
-    const registry = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
-
-    await deleteRegistry(backend, registry);
-
-    return reply.code(204).send();
-  });
-
-  app.post<{ Body: Static<typeof ValidateNameBody> }>(
-    "/validate-name",
-    { onRequest: requireScope(context, "registry:create"), schema: { body: ValidateNameBody } },
+  app.post<{ Body: Static<typeof CreateBody> }>(
+    "/",
+    operation(context, ["registry:create"], {
+      summary: "Create the account's first registry, and its subscription",
+      body: CreateBody,
+      success: { 201: One },
+      refusals: [400, 409, 422, 507],
+    }),
     async (request, reply) => {
-      const name = parseRegistryName(request.body.name);
+      const wanted = parseWanted(request.body);
 
-      await requireFreeName(backend, name);
+      const registry = await createFirstRegistry(backend, apiTokenOf(request).accountId, wanted);
+
+      return reply.code(201).send({ registry: await presentSubscribed(backend, registry) });
+    },
+  );
+
+  app.delete(
+    "/",
+    operation(context, ["registry:delete"], {
+      summary: "Delete the account's only registry, and all that is in it",
+      success: { 204: Nothing },
+      refusals: [404, 412, 507],
+    }),
+    async (request, reply) => {
+      const registry = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
+
+      await deleteRegistry(backend, registry);
 
       return reply.code(204).send();
     },
   );
 }
 
-async function presentRegistry({ db }: Backend, registry: Registry): Promise<object> {
-  const usage = await getRegistryUsage(db, registry.id);
-  const subscription = await findSubscription(db, registry.accountId);
+/** The newer family's. */
+export function registryRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { backend } = context;
+  const One = Type.Object({ registry: RegistryBody });
+
+  const listing = operation(context, ["registry:read"], {
+    summary: "List the account's registries, oldest first",
+    querystring: ListQuery,
+    success: { 200: ListBody },
+    refusals: [422],
+  });
+
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
+    "/",
+    { ...listing, prefixTrailingSlash: "no-slash" },
+    async (request) => list(backend, apiTokenOf(request).accountId, request.query.uuid),
+  );
+
+  // Terraform's data sources ask for one registry by this path, and end without one in the answer.
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
+    "/",
+    { ...listing, prefixTrailingSlash: "slash" },
+    async (request) => {
+      const listed = await list(backend, apiTokenOf(request).accountId, request.query.uuid);
+      const [registry] = listed.registries;
+
+      return { ...listed, ...(registry === undefined ? {} : { registry }) };
+    },
+  );
+
+  app.post<{ Body: Static<typeof CreateBody> }>(
+    "/",
+    operation(context, ["registry:create"], {
+      summary: "Create a registry",
+      body: CreateBody,
+      success: { 201: One },
+      refusals: [400, 409, 412, 422, 507],
+    }),
+    async (request, reply) => {
+      const wanted = parseWanted(request.body);
+
+      const registry = await createRegistry(backend, apiTokenOf(request).accountId, wanted);
+
+      return reply.code(201).send({ registry: await present(backend, registry) });
+    },
+  );
+
+  app.get<{ Params: Static<typeof RegistryParams> }>(
+    "/:registry_name",
+    operation(context, ["registry:read"], {
+      summary: "Get a registry by its name, or by its UUID",
+      params: RegistryParams,
+      success: { 200: One },
+      refusals: [404],
+    }),
+    async (request) => {
+      const registry = await registryByNameOrUuid(backend, request);
+
+      return { registry: await present(backend, registry) };
+    },
+  );
+
+  app.delete<{ Params: Static<typeof RegistryParams> }>(
+    "/:registry_name",
+    operation(context, ["registry:delete"], {
+      summary: "Delete a registry, and all that is in it",
+      params: RegistryParams,
+      success: { 204: Nothing },
+      refusals: [404, 507],
+    }),
+    async (request, reply) => {
+      const registry = await registryOf(backend, request);
+
+      await deleteRegistry(backend, registry);
+
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** Both families'. */
+export function validateNameRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.post<{ Body: Static<typeof ValidateNameBody> }>(
+    "/validate-name",
+    operation(context, ["registry:create"], {
+      summary: "Say whether a registry of that name could be created",
+      body: ValidateNameBody,
+      success: { 204: Nothing },
+      refusals: [400, 409, 422],
+    }),
+    async (request, reply) => {
+      const name = parseRegistryName(request.body.name);
+
+      await requireFreeName(context.backend, name);
+
+      return reply.code(204).send();
+    },
+  );
+}
+
+function parseWanted(body: Static<typeof CreateBody>): NewRegistry {
+  const { name, region, subscription_tier_slug: tierSlug } = body;
+  return { name: parseRegistryName(name), region, tierSlug };
+}
+
+async function list(
+  { db, tiers }: Backend,
+  accountId: number,
+  uuid: string | undefined,
+): Promise<Static<typeof ListBody>> {
+  const all = await listRegistriesWithUsage(db, accountId);
+  const listed = all.filter(({ registry }) => uuid === undefined || registry.uuid === uuid);
+  const subscription = await findSubscription(db, accountId);
+  return {
+    registries: listed.map(({ registry, usage }) => ({
+      ...presentRegistry(registry, usage),
+      ...(subscription && { subscription: presentSubscription(tiers, subscription) }),
+    })),
+    total_storage_usage_bytes: all.reduce((sum, { usage }) => sum + usage.storageUsageBytes, 0),
+  };
+}
+
+async function present({ db }: Backend, registry: Registry): Promise<Static<typeof RegistryBody>> {
+  return presentRegistry(registry, await getRegistryUsage(db, registry.id));
+}
+
+async function presentSubscribed(
+  backend: Backend,
+  registry: Registry,
+): Promise<Static<typeof SubscribedRegistryBody>> {
+  const subscription = await findSubscription(backend.db, registry.accountId);
+  return {
+    ...(await present(backend, registry)),
+    ...(subscription && { subscription: presentSubscription(backend.tiers, subscription) }),
+  };
+}
+
+function presentRegistry(registry: Registry, usage: RegistryUsage): Static<typeof RegistryBody> {
   return {
     name: registry.name,
     uuid: registry.uuid,
@@ -82,29 +257,5 @@ async function presentRegistry({ db }: Backend, registry: Registry): Promise<obj
     storage_usage_bytes: usage.storageUsageBytes,
     storage_usage_bytes_updated_at: presentTime(usage.storageUsageUpdatedAt),
     read_only: registry.readOnly,
-    ...(subscription === undefined ? {} : { subscription: presentSubscription(subscription) }),
-  };
-}
-
-function presentSubscription({ tierSlug, createdAt, updatedAt }: Subscription): object {
-  return {
-    tier: presentTier(getTier(tierSlug)),
-    created_at: presentTime(createdAt),
-    updated_at: presentTime(updatedAt),
-  };
-}
-
-function presentTier(tier: Tier): object {
-  return {
-    name: tier.name,
-    slug: tier.slug,
-    included_repositories: tier.includedRepositories,
-    included_storage_bytes: tier.includedStorageBytes,
-    allow_storage_overage: tier.allowStorageOverage,
-    included_bandwidth_bytes: tier.includedBandwidthBytes,
-    monthly_price_in_cents: tier.monthlyPriceInCents,
-    ...(tier.storageOveragePriceInCents === undefined
-      ? {}
-      : { storage_overage_price_in_cents: tier.storageOveragePriceInCents }),
   };
 }

@@ -18,18 +18,18 @@ import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
 interface RegistryRequest {
-  Params: { registry: string };
+  Params: { registry_name: string };
 }
 
 interface RepositoryRequest {
-  Params: { registry: string; repository: string };
+  Params: { registry_name: string; repository_name: string };
 }
 
 export function settingsRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend } = context;
 
   app.get<RegistryRequest>(
-    "/registries/:registry/settings",
+    "/registries/:registry_name/settings",
     { onRequest: requireScope(context, "registry:read") },
     async (request) => {
       const registry = await registryOf(backend, request);
@@ -41,7 +41,7 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
 
   // Changes what is named; null puts a setting back to what it is without one.
   app.patch<RegistryRequest & { Body: unknown }>(
-    "/registries/:registry/settings",
+    "/registries/:registry_name/settings",
     { onRequest: requireScope(context, "registry:update") },
     async (request) => {
       const { isPublic, garbageCollection } = parseRegistryChange(request.body);
@@ -56,10 +56,10 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
 
   // A repository's may be set before the first push to it.
   app.get<RepositoryRequest>(
-    "/registries/:registry/repositories/:repository/settings",
+    "/registries/:registry_name/repositories/:repository_name/settings",
     { onRequest: requireScope(context, "registry:read") },
     async (request) => {
-      const repository = parseRepositoryName(request.params.repository);
+      const repository = parseRepositoryName(request.params.repository_name);
       const registry = await registryOf(backend, request);
 
       return presentRepositorySettings(await findRepositorySettings(backend, { registry, repository }));
@@ -67,10 +67,10 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
   );
 
   app.patch<RepositoryRequest & { Body: unknown }>(
-    "/registries/:registry/repositories/:repository/settings",
+    "/registries/:registry_name/repositories/:repository_name/settings",
     { onRequest: requireScope(context, "registry:update") },
     async (request) => {
-      const repository = parseRepositoryName(request.params.repository);
+      const repository = parseRepositoryName(request.params.repository_name);
       const change = parseRepositoryChange(request.body);
       const registry = await registryOf(backend, request);
 

@@ -1,60 +1,90 @@
 import type { FastifyInstance } from "fastify";
-import type { Static } from "typebox";
-import { requireScope } from "../auth/access.ts";
-import { listTags } from "../metadata/tags.ts";
-import { parseRepositoryName, parseTagName } from "../model/name.ts";
+import { type Static, Type } from "typebox";
+import { listTags, type Tag } from "../metadata/tags.ts";
+import { parseRepositoryName, parseTagName, type RegistryName, type RepositoryName } from "../model/name.ts";
 import { deleteTag } from "../registry/tags.ts";
-import { PageQuery, parsePage, presentLinks } from "./pages.ts";
-import { registryOf, repositoryOf } from "./place.ts";
+import { Count, Nothing, operation, RepositoryParams, Time } from "./operation.ts";
+import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
+import { registryOf, repositoryOf, repositoryPaths } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-interface RepositoryParams {
-  registry: string;
-  repository: string;
-}
+const TagParams = Type.Object({ ...RepositoryParams.properties, repository_tag: Type.String() });
+
+export const TagBody = Type.Object({
+  registry_name: Type.String(),
+  repository: Type.String(),
+  tag: Type.String(),
+  manifest_digest: Type.String(),
+  compressed_size_bytes: Count,
+  size_bytes: Count,
+  updated_at: Time,
+});
+
+const ListBody = Type.Object({ tags: Type.Array(TagBody), ...LISTED });
 
 export function tagRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
 
-  app.get<{ Params: RepositoryParams; Querystring: Static<typeof PageQuery> }>(
-    "/:registry/repositories/:repository/tags",
-    { onRequest: requireScope(context, "registry:read"), schema: { querystring: PageQuery } },
-    async (request) => {
-      const page = parsePage(request.query);
-      const { registry, repository } = await repositoryOf(backend, request);
+  for (const path of repositoryPaths(app)) {
+    app.get<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>(
+      `${path}/tags`,
+      operation(context, ["registry:read"], {
+        summary: "List a repository's tags, newest first",
+        params: RepositoryParams,
+        querystring: PageQuery,
+        success: { 200: ListBody },
+        refusals: [404, 422],
+      }),
+      async (request): Promise<Static<typeof ListBody>> => {
+        const page = parsePage(request.query);
+        const { registry, repository } = await repositoryOf(backend, request);
 
-      const tags = await listTags(backend.db, repository.id, { offset: page.offset, limit: page.size });
+        const tags = await listTags(backend.db, repository.id, { offset: page.offset, limit: page.size });
 
-      const path = `/v2/registry/${registry.name}/repositories/${encodeURIComponent(repository.name)}/tags`;
-      return {
-        tags: tags.map((tag) => ({
-          registry_name: registry.name,
-          repository: repository.name,
-          tag: tag.name,
-          manifest_digest: tag.manifestDigest,
-          compressed_size_bytes: tag.compressedSizeBytes,
-          size_bytes: tag.uncompressedSizeBytes,
-          updated_at: presentTime(tag.updatedAt),
-        })),
-        links: presentLinks(originOf(request) + path, page, repository.tagCount),
-        meta: { total: repository.tagCount },
-      };
-    },
-  );
+        const url = `${originOf(request)}${app.prefix}/${registry.name}/repositories/${encodeURIComponent(repository.name)}/tags`;
+        return {
+          tags: tags.map((tag) => presentTag(registry.name, repository.name, tag)),
+          links: presentLinks(url, page, repository.tagCount),
+          meta: { total: repository.tagCount },
+        };
+      },
+    );
 
-  // A tag that is not there, or whose repository is not, is deleted already: 204, as DigitalOcean answers.
-  app.delete<{ Params: RepositoryParams & { tag: string } }>(
-    "/:registry/repositories/:repository/tags/:tag",
-    { onRequest: requireScope(context, "registry:delete") },
-    async (request, reply) => {
-      const tag = parseTagName(request.params.tag);
-      const repository = parseRepositoryName(request.params.repository);
-      const registry = await registryOf(backend, request);
+    // A tag that is not there, or whose repository is not, is deleted already: 204, as DigitalOcean answers.
+    app.delete<{ Params: Static<typeof TagParams> }>(
+      `${path}/tags/:repository_tag`,
+      operation(context, ["registry:delete"], {
+        summary: "Delete a tag; its manifest stays",
+        params: TagParams,
+        success: { 204: Nothing },
+        refusals: [404, 412, 422, 507],
+      }),
+      async (request, reply) => {
+        const tag = parseTagName(request.params.repository_tag);
+        const repository = parseRepositoryName(request.params.repository_name);
+        const registry = await registryOf(backend, request);
 
-      await deleteTag(backend, { registry, repository }, tag);
+        await deleteTag(backend, { registry, repository }, tag);
 
-      return reply.code(204).send();
-    },
-  );
+        return reply.code(204).send();
+      },
+    );
+  }
+}
+
+export function presentTag(
+  registry: RegistryName,
+  repository: RepositoryName,
+  tag: Tag,
+): Static<typeof TagBody> {
+  return {
+    registry_name: registry,
+    repository,
+    tag: tag.name,
+    manifest_digest: tag.manifestDigest,
+    compressed_size_bytes: tag.compressedSizeBytes,
+    size_bytes: tag.uncompressedSizeBytes,
+    updated_at: presentTime(tag.updatedAt),
+  };
 }

@@ -171,6 +171,7 @@ const IN_REGISTRY_WORDS: Partial<Record<ErrorCode, string>> = {
   DENIED: "DENIED",
   SCOPE_INVALID: "NAME_INVALID",
   STORAGE_FULL: "STORAGE_FULL",
+  TIER_LIMIT_EXCEEDED: "DENIED",
 };
 
 function answerTokenError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
@@ -194,6 +195,7 @@ const IN_OAUTH_WORDS: Partial<Record<ErrorCode, readonly [status: number, error:
   DENIED: [403, "access_denied"],
   SCOPE_INVALID: [400, "invalid_scope"],
   STORAGE_FULL: [507, "temporarily_unavailable"],
+  TIER_LIMIT_EXCEEDED: [403, "access_denied"],
   UNAUTHORIZED: [401, "invalid_grant"],
   UNSUPPORTED: [400, "unsupported_grant_type"],
 };

@@ -1,0 +1,57 @@
+import { type TSchema, Type } from "typebox";
+import { type AccessContext, type Guard, requireScope } from "../auth/access.ts";
+import type { TokenScope } from "../model/scope.ts";
+
+export const Refusal = Type.Object({
+  id: Type.String(),
+  message: Type.String(),
+  request_id: Type.String(),
+});
+
+/** A 204 has no body. */
+export const Nothing = Type.Null();
+
+export const Time = Type.String({ format: "date-time" });
+
+export const Count = Type.Integer({ minimum: 0 });
+
+export const RegistryParams = Type.Object({ registry_name: Type.String() });
+
+export const RepositoryParams = Type.Object({
+  registry_name: Type.String(),
+  /** A slash in it is written `%2F`. */
+  repository_name: Type.String(),
+});
+
+/** What a route takes and answers. */
+interface Description {
+  summary: string;
+  params?: TSchema;
+  querystring?: TSchema;
+  body?: TSchema;
+  /** What it answers where it does what it is asked to, by status. */
+  success: Readonly<Record<number, TSchema>>;
+  /** The statuses of its refusals, besides those that every operation has. */
+  refusals?: readonly number[];
+}
+
+/**
+ * Who may call a route, and the whole of its description: requests are held to it, and the documentation is made from it.
+ */
+export function operation(
+  context: AccessContext,
+  scopes: readonly TokenScope[],
+  { refusals = [], ...description }: Description,
+): { onRequest: Guard; schema: object } {
+  const { schema } = openOperation({ ...description, refusals: [401, 403, 429, ...refusals] });
+  return {
+    onRequest: requireScope(context, ...scopes),
+    schema: { ...schema, security: [{ bearer_auth: scopes }] },
+  };
+}
+
+/** As {@link operation}, for a route that anybody may call. */
+export function openOperation({ success, refusals = [], ...description }: Description): { schema: object } {
+  const refused = Object.fromEntries([...refusals, 500].map((status) => [status, Refusal]));
+  return { schema: { ...description, response: { ...success, ...refused, default: Refusal } } };
+}
