@@ -161,14 +161,14 @@ describeOnBothDatabases("the registry of an account", (database) => {
       { name: "acme", region: "moon1" },
       422,
       "unprocessable_entity",
-      /no region "moon1": choose one of nyc3/,
+      /body\/region must be one of nyc3, sfo3/,
     ],
     [
       "an unknown tier",
       { name: "acme", subscription_tier_slug: "free" },
       422,
       "unprocessable_entity",
-      /no subscription tier "free"/,
+      /body\/subscription_tier_slug must be one of starter, basic, professional/,
     ],
   ])("is refused with %s", async (_, body, status, id, message) => {
     expectRefused(

@@ -10,6 +10,7 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import { describe } from "vitest";
 import { buildApp } from "../../src/app.ts";
 import { ensureOwner } from "../../src/auth/owner.ts";
+import type { RateLimits } from "../../src/auth/rate-limiter.ts";
 import { newApiTokenSecret, sha256Of } from "../../src/auth/tokens.ts";
 import { startBackgroundWork } from "../../src/gc/background.ts";
 import {
@@ -25,6 +26,7 @@ import { openSqlite } from "../../src/metadata/sqlite.ts";
 import { parseRegistryName } from "../../src/model/name.ts";
 import { REGIONS, type Region } from "../../src/model/region.ts";
 import { TOKEN_SCOPES, type TokenScope } from "../../src/model/scope.ts";
+import { DOCUMENTED_TIERS, type Tiers } from "../../src/model/tier.ts";
 import { type Backend, type BackendOptions, createBackend, openBackend } from "../../src/registry/backend.ts";
 import { createFirstRegistry } from "../../src/registry/registries.ts";
 import type { UnderWay } from "../../src/registry/uploads-under-way.ts";
@@ -63,6 +65,11 @@ export interface TestRegistryOptions {
   openMetrics?: boolean;
   uploadLimits?: UnderWay;
   sparse?: boolean;
+  /** None where they are missing. */
+  rateLimits?: RateLimits;
+  /** What subscriptions include, and whether that is enforced; as documented where they are missing. */
+  tiers?: Tiers;
+  limits?: "documented" | "none";
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -86,13 +93,15 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const { uploadLimits, sparse = false } = options;
+  const { uploadLimits, sparse = false, tiers = DOCUMENTED_TIERS, limits = "documented" } = options;
   const backend = createBackend({
     db,
     stores,
     ...lives,
     ...(uploadLimits === undefined ? {} : { uploadLimits }),
     sparse,
+    tiers,
+    limits,
     now: () => db.now() + clock.skipped,
   });
   resources.use(backend);
@@ -101,6 +110,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     publicUrl: options.publicUrl,
     trustedProxies: options.trustedProxies ?? [],
     openMetrics: options.openMetrics ?? false,
+    rateLimits: options.rateLimits,
     logger: false,
     readiness: { stopping: false },
   });
