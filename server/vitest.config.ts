@@ -5,8 +5,9 @@ import { ClosingLine } from "./test/support/closing-line.ts";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // What needs programs from outside npm, or root, or minutes: vitest.{clients,long,soak}.config.ts run these.
-    exclude: ["test/{clients,conformance,long,soak}/**"],
+    // What needs programs from outside npm, or root, or minutes, or what lies beside the checkout:
+    // vitest.{clients,contract,long,soak}.config.ts run these.
+    exclude: ["test/{clients,conformance,contract,long,soak}/**"],
     globalSetup: ["test/support/postgres.ts"],
     reporters: ["default", new ClosingLine()],
     pool: "forks",
