@@ -102,7 +102,7 @@ async function startServer(
     BOXYARD_OWNER_TOKEN: OWNER_TOKEN,
     BOXYARD_LEASE: `${leaseSeconds}s`,
     BOXYARD_WRITE_TOKEN_LIFE: `${writeTokenSeconds}s`,
-    // All pushers delete with one token.
+    // All of them come with one token, and collections without a pause between.
     BOXYARD_RATE_LIMIT: "off",
   };
   // Every request is in the log: more than memory should hold.
