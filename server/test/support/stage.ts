@@ -25,8 +25,8 @@ export class Actor {
   inTransaction = false;
   /** Whether the database broke a deadlock that it was in. What is tried again then, succeeds; but locks have an order. */
   deadlocked = false;
-  held: Moment | undefined;
-  #gate: (() => void) | undefined;
+  /** What opens the moments that it is held before: several where it does several things at once. */
+  readonly #gates: (() => void)[] = [];
   #count = 0;
   #holdAt: number;
 
@@ -46,26 +46,25 @@ export class Actor {
     if (!NOT_HELD.test(moment.what)) {
       this.story.push(moment.what);
       if (this.#count++ >= this.#holdAt) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        this.#gate = resolve;
-        this.held = moment;
-        await promise;
+        await new Promise<void>((resolve) => this.#gates.push(resolve));
       }
     }
     this.inside = moment;
   }
 
+  get isHeld(): boolean {
+    return this.#gates.length > 0;
+  }
+
   /** Lets a held actor go to its next moment. */
   step(): void {
-    this.held = undefined;
-    this.#gate?.();
-    this.#gate = undefined;
+    this.#gates.shift()?.();
   }
 
   /** Lets it go to its end. */
   release(): void {
     this.#holdAt = Number.POSITIVE_INFINITY;
-    this.step();
+    for (const open of this.#gates.splice(0)) open();
   }
 }
 
@@ -110,7 +109,7 @@ export class Stage implements AsyncDisposable {
   async settled(actor: Actor): Promise<Position> {
     for (let looks = 0; ; looks++) {
       if (actor.outcome !== undefined) return "done";
-      if (actor.held !== undefined) return "held";
+      if (actor.isHeld) return "held";
       if (looks > 3 && (await this.#waits(actor))) return "waiting";
       await new Promise((resolve) => (looks < BUSY_LOOKS ? setImmediate(resolve) : setTimeout(resolve, 1)));
     }
