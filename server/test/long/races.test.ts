@@ -96,7 +96,7 @@ const WORLDS: Record<string, { actors: readonly string[]; quietly?: boolean }> =
     actors: ["sweep of links", "sweep of another registry", "review of blobs", "emptying of trash"],
   },
   "a mount from a repository whose link is being collected": {
-    actors: ["mount", "sweep of links", "sweep of another registry", "review of blobs", "emptying of trash"],
+    actors: ["mount", "sweep of links", "review of blobs", "emptying of trash"],
   },
   "a mount and an upload of one digest meet, and a user deletes the source": {
     actors: [

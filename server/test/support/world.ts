@@ -4,10 +4,10 @@
  *
  *     acme/a   stale (unreferenced) · old, untagged, over [config, shared, own] · kept, tagged, over [config2, shared]
  *              · child, untagged · an expired upload, a live one, one to be finished
- *     acme/b   stale (unreferenced)
+ *     acme/b   stale, and twice (unreferenced)
  *     acme/c   nothing yet
  *     acme/h   an image, hidden
- *     other/x  stale (unreferenced), in a registry of another account
+ *     other/x  twice (unreferenced), in a registry of another account
  *
  * Every lease but those of the live upload is over. Where somebody pushes there is a live write token.
  */
@@ -85,6 +85,7 @@ export class World implements AsyncDisposable {
   readonly registry: TestRegistry;
   readonly stage: Stage;
   readonly stale = contentOf(Buffer.from("a blob that no manifest needs"));
+  readonly twice = contentOf(Buffer.from("a blob that two registries have and no manifest needs"));
   readonly fresh = contentOf(Buffer.from("a blob that nobody has pushed yet"));
   readonly finished = contentOf(Buffer.from("a blob whose upload is to be finished"));
   readonly old: Image = anImage({ layers: 2, seed: 1 });
@@ -151,6 +152,7 @@ export class World implements AsyncDisposable {
     mustBe(201, await registry.pushManifest("acme/a", this.child.manifest));
     mustBe(201, await registry.pushBlob("acme/a", this.stale));
     mustBe(201, await registry.pushBlob("acme/b", this.stale));
+    mustBe(201, await registry.pushBlob("acme/b", this.twice));
     mustBe(204, await registry.api("DELETE", "/v2/registry/acme/repositories/a/tags/old"));
     const token = await registry.tokenFor("acme/a");
     const abandoned = await registry.startUpload("acme/a", token);
@@ -159,7 +161,7 @@ export class World implements AsyncDisposable {
     const owner = await registry.addAccount("other");
     mustBe(
       201,
-      await registry.pushBlob("other/x", this.stale, await registry.tokenFor("other/x", "pull,push", owner)),
+      await registry.pushBlob("other/x", this.twice, await registry.tokenFor("other/x", "pull,push", owner)),
     );
     [this.acme, this.other] = await this.#listRegistries();
 
