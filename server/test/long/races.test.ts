@@ -60,6 +60,7 @@ const SPECIAL: Record<string, Act> = {
   "push of the opposite": act.putOpposite,
   "push as containerd does it": act.headThenPutIndex,
   "a day passes": act.aDayPasses,
+  "a purge a day later": act.aDayLater,
 };
 
 /** Which collectors go on while others are held: the whole, and those that the whole waits for a lock before. */
@@ -173,6 +174,21 @@ describe.each(DATABASES)("two at once on %s", (database) => {
     },
   );
 
+  it.each(["chunk of an upload", "end of an upload"])("%s, held while its session expires", async (first) => {
+    for (let point = 0; ; point++) {
+      await world.restore();
+      if (await race(first, "a purge a day later", point, expectUploadToGoOn)) return;
+    }
+  });
+
+  /** Who is told that a chunk was taken can go on, unless the session ran out only after that. */
+  async function expectUploadToGoOn({ outcome, story }: Actor, heldAt: number): Promise<void> {
+    const url = outcome?.status === "fulfilled" ? (outcome.value as Claims).upload : undefined;
+    if (url === undefined || story.lastIndexOf("commit") < heldAt) return;
+    const answer = await world.registry.oci("GET", url, await world.newToken());
+    expect(answer.status, "an upload that took a chunk").toBe(204);
+  }
+
   it.each(Object.entries(WORLDS))("%s, in any order", async (name, { actors, quietly = false }) => {
     for (const seed of ORDERS) {
       await world.restore({ quietly });
@@ -202,17 +218,23 @@ describe.each(DATABASES)("two at once on %s", (database) => {
   }
 
   /** Holds the first at a point, lets the second go as far as it can, then both. `true`: there is no such point. */
-  async function race(first: string, second: string, point: number): Promise<boolean> {
+  async function race(
+    first: string,
+    second: string,
+    point: number,
+    expectOfFirst: (one: Actor, heldAt: number) => Promise<void> = async () => {},
+  ): Promise<boolean> {
     const { stage } = world;
-    const one = stage.start(first, () => (ALL[first] as Act)(world), point);
+    const one = stage.start(first, () => (SPECIAL[first] as Act)(world), point);
     const ended = (await stage.settled(one)) === "done";
-    const other = stage.start(second, () => (ALL[second] as Act)(world));
-    await stage.settled(other);
+    const other = stage.start(second, () => (SPECIAL[second] as Act)(world));
+    const overtook = (await stage.settled(other)) === "done";
     one.release();
     await stage.settled(one);
     // Whoever waited for the other one can go on now.
     for (const actor of [one, other]) while ((await stage.settled(actor)) !== "done");
     await expectToHold([one, other], `${first} held at ${point}, then ${second}`);
+    if (!ended && overtook) await expectOfFirst(one, point);
     return ended;
   }
 

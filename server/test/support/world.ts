@@ -68,6 +68,8 @@ export interface Claims {
   blobs?: readonly [repository: string, content: Content][];
   /** Each with all that it needs. */
   manifests?: readonly [repository: string, image: Image][];
+  /** An upload that has taken a chunk. */
+  upload?: string;
   /** Digests and repositories that a user deleted: nobody may rely on them any more. */
   deleted?: readonly string[];
   /** A push that was told that something it had been told of is missing. */
@@ -262,17 +264,19 @@ export class World implements AsyncDisposable {
         for (const blob of blobs) promised.set(`${repository}/blobs/${blob.digest}`, blob);
       }
     }
+    // A day may have passed since.
+    const token = await this.newToken();
     for (const [path, content] of promised) {
       if ([...deleted].some((gone) => path.includes(gone))) continue;
-      const answer = await this.get(`/v2/${path}`);
+      const answer = await this.get(`/v2/${path}`, token);
       expect(answer.status, `what was promised: ${path}`).toBe(200);
       expect(answer.body.equals(content.content), `its bytes: ${path}`).toBe(true);
     }
   }
 
-  get(url: string): Promise<Answer> {
+  get(url: string, token: string): Promise<Answer> {
     const accept = [...new Set([this.old, this.index].map(({ manifest }) => manifest.mediaType))].join(", ");
-    return this.registry.oci("GET", url, this.token, { headers: { accept } });
+    return this.registry.oci("GET", url, token, { headers: { accept } });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -363,8 +367,9 @@ export const uploadStaleElsewhere = uploadTo("acme/c", (world) => world.stale);
 export const uploadFresh = uploadTo("acme/a", (world) => world.fresh);
 
 export const goOnWithUpload: Act = async ({ registry, token, liveUpload }) => {
-  anAnswer(await registry.oci("PATCH", liveUpload, token, { body: "some bytes" }), 202, 404, 416);
-  return {};
+  const url = liveUpload;
+  const answer = anAnswer(await registry.oci("PATCH", url, token, { body: "some bytes" }), 202, 404, 416);
+  return answer.status === 202 ? { upload: url } : {};
 };
 
 export const finishUpload: Act = async ({ registry, token, finishedUpload, finished }) => {
@@ -467,6 +472,12 @@ export const deleteBlob: Act = async ({ registry, token, stale }) => {
 
 export const aDayPasses: Act = async (world) => {
   world.passSeconds(LEASE_SECONDS);
+  return {};
+};
+
+/** Sessions are over, and what is due is gone. */
+export const aDayLater: Act = async (world) => {
+  for (const one of [aDayPasses, purgeUploads, emptyAllTrash]) await one(world);
   return {};
 };
 
