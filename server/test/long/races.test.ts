@@ -184,7 +184,7 @@ describe.each(DATABASES)("two at once on %s", (database) => {
   /** Who is told that a chunk was taken can go on, unless the session ran out only after that. */
   async function expectUploadToGoOn({ outcome, story }: Actor, heldAt: number): Promise<void> {
     const url = outcome?.status === "fulfilled" ? (outcome.value as Claims).upload : undefined;
-    if (url === undefined || story.lastIndexOf("commit") < heldAt) return;
+    if (url === undefined || story.lastIndexOf("update upload_session") < heldAt) return;
     const answer = await world.registry.oci("GET", url, await world.newToken());
     expect(answer.status, "an upload that took a chunk").toBe(204);
   }
