@@ -41,10 +41,17 @@ export interface AppOptions {
   isLocal?: (request: IncomingMessage) => boolean;
 }
 
-/** Longer than a proxy keeps an idle connection, so that it is the proxy that closes it. */
-const KEEP_ALIVE_MS = 75_000;
+/**
+ * Longer than a proxy keeps an idle connection, so that it is the proxy that closes it: Google's load balancer keeps one
+ * for ten minutes, most for less.
+ */
+const KEEP_ALIVE_MS = 620_000;
 /** A socket on which nothing moved for so long is closed. An upload may last as long as it likes. */
 const IDLE_MS = 5 * 60_000;
+/** How much of a body is read on after its answer, and for how long: clients read what they have been told only then. */
+const REST_BYTES = 64 * 1024 * 1024;
+const REST_MS = 30_000;
+const REST_CHECK_MS = 50;
 /** More than a request's headers can hold, escaped: what is too long is refused by who parses it, with what it is. */
 const MAX_PARAMETER_LENGTH = 64 * 1024;
 
@@ -87,10 +94,11 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     reply.header("x-request-id", request.id);
   });
   app.addHook("onSend", async (request, reply) => {
-    const closes = !reply.raw.shouldKeepAlive || reply.getHeader("connection") === "close";
     // A request that came over no socket does not know whether it is complete.
-    if (closes && request.raw.complete === false) closeAfterBody(request, reply);
+    if (request.raw.complete === false) readRestOfBody(request, reply);
   });
+  // Who has sent all that he will may end his half of the connection, and still waits for the answer.
+  Object.assign(app.server, { httpAllowHalfOpen: true });
   app.server.on("checkContinue", (request, response) => {
     continueWhenRead(request, response);
     app.routing(request, response);
@@ -131,13 +139,25 @@ function answerUnroutable(cause: FastifyError, request: FastifyRequest, reply: F
 
 /**
  * A connection that is closed while a body arrives is reset, and the answer to it may be lost with it. So what is
- * answered before the body's end goes out at once, the rest is read and dropped, and only then the connection closes.
+ * answered before the body's end goes out at once, and the rest is read and dropped, within limits; a connection that was
+ * to be closed is closed only then.
  */
-function closeAfterBody({ raw }: FastifyRequest, reply: FastifyReply): void {
-  // For Node it is then a connection that stays open, whose body it drops by itself.
-  reply.removeHeader("connection");
-  reply.raw.shouldKeepAlive = true;
-  void Promise.allSettled([finished(raw), finished(reply.raw)]).then(() => raw.socket.end());
+function readRestOfBody({ raw }: FastifyRequest, reply: FastifyReply): void {
+  const { socket } = raw;
+  const closes = !reply.raw.shouldKeepAlive || reply.getHeader("connection") === "close";
+  if (closes) {
+    // For Node it is then a connection that stays open, whose body it drops by itself.
+    reply.removeHeader("connection");
+    reply.raw.shouldKeepAlive = true;
+  }
+  raw.resume();
+  const lastByte = socket.bytesRead + REST_BYTES;
+  const lastMoment = performance.now() + REST_MS;
+  const watch = setInterval(() => {
+    if (raw.complete || socket.destroyed) clearInterval(watch);
+    else if (socket.bytesRead > lastByte || performance.now() > lastMoment) socket.destroy();
+  }, REST_CHECK_MS);
+  if (closes) void Promise.allSettled([finished(raw), finished(reply.raw)]).then(() => socket.end());
 }
 
 /**

@@ -214,8 +214,6 @@ async function append(
     throw await refusalOf(backend, session, error);
   } finally {
     source.off("data", hashChunk);
-    // A request that found no room is read to its end, so that its client comes to read the answer.
-    source.resume();
   }
 }
 

@@ -1,0 +1,258 @@
+import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { Agent, get, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { anImage, contentOf, noise } from "./support/images.ts";
+import { openSocket } from "./support/raw-http.ts";
+import { mustBe, OWNER_TOKEN, startRegistry, type TestRegistry } from "./support/registry.ts";
+
+const MIB = 1024 * 1024;
+const NO_UPLOAD = "/v2/acme/app/blobs/uploads/3f2504e0-4f89-41d3-9a0c-0305e82c3301";
+
+let folder: string;
+let registry: TestRegistry;
+let port: number;
+let token: string;
+/** More than the buffers of both ends of a connection hold. */
+const large = contentOf(noise("large", 24 * MIB));
+const image = anImage();
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "boxyard-network-"));
+  registry = await startRegistry({ dataDir: folder });
+  await registry.app.listen({ port: 0, host: "127.0.0.1" });
+  port = (registry.app.server.address() as AddressInfo).port;
+  await registry.createRegistry("acme");
+  await registry.push("acme/app", image, "v1");
+  mustBe(201, await registry.pushBlob("acme/app", large));
+  token = await registry.tokenFor("acme/app");
+});
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+function headed(requestLine: string, headers: string[] = [], bearer = token): string {
+  const lines = [`${requestLine} HTTP/1.1`, "Host: localhost", `Authorization: Bearer ${bearer}`, ...headers];
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+/** Both ends of a new connection. */
+async function openBothEnds(): Promise<{ client: Socket; server: Socket }> {
+  const accepted = once(registry.app.server, "connection");
+  const client = openSocket(port);
+  const [server] = (await accepted) as [Socket];
+  return { client, server };
+}
+
+/** The blobs that this process has open. */
+function openBlobs(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(join(folder, "blobs")) ? [path] : [];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+}
+
+test("a connection is kept for longer than proxies keep one, and cut only where nothing moves on it", () => {
+  expect(registry.app.server).toMatchObject({
+    keepAliveTimeout: 620_000,
+    timeout: 300_000,
+    requestTimeout: 0,
+    headersTimeout: 60_000,
+  });
+});
+
+describe("a client that ends its half of the connection once it has asked", () => {
+  /** The answer to a request after which nothing more is sent. */
+  async function sendAndEnd(bytes: string | Buffer): Promise<Buffer> {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.end(bytes);
+    return Buffer.concat(await socket.toArray());
+  }
+
+  test("gets all of a blob", async () => {
+    const answer = await sendAndEnd(headed(`GET /v2/acme/app/blobs/${large.digest}`));
+    expect(answer.subarray(-large.content.length).equals(large.content)).toBe(true);
+  });
+
+  test("may have pushed one", async () => {
+    const location = await registry.startUpload("acme/app", token);
+    const blob = contentOf(noise("half-closed", 100_000));
+    const head = headed(`PUT ${location}?digest=${blob.digest}`, [`Content-Length: ${blob.content.length}`]);
+    const answer = await sendAndEnd(Buffer.concat([Buffer.from(head), blob.content]));
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 201 /);
+    expect((await registry.oci("HEAD", `/v2/acme/app/blobs/${blob.digest}`, token)).status).toBe(200);
+  });
+});
+
+describe("a reader", () => {
+  test("who does not read has a bounded part of the blob waiting for him, and gets it all in the end", async () => {
+    const { client, server } = await openBothEnds();
+    client.pause();
+    client.write(headed(`GET /v2/acme/app/blobs/${large.digest}`, ["Connection: close"]));
+    await vi.waitUntil(() => server.writableNeedDrain && openBlobs().length === 1, { timeout: 30_000 });
+    expect(server.bytesWritten).toBeLessThan(large.content.length);
+    expect(server.writableLength).toBeLessThanOrEqual(MIB / 2);
+    const answer = Buffer.concat(await client.toArray());
+    expect(answer.subarray(-large.content.length).equals(large.content)).toBe(true);
+  });
+
+  test("who goes away leaves no file open", async () => {
+    const { client, server } = await openBothEnds();
+    client.pause();
+    client.write(headed(`GET /v2/acme/app/blobs/${large.digest}`));
+    await vi.waitUntil(() => server.writableNeedDrain, { timeout: 30_000 });
+    expect(openBlobs()).toHaveLength(1);
+    client.destroy();
+    await vi.waitUntil(() => openBlobs().length === 0, { timeout: 30_000 });
+  });
+
+  test("of two ranges on one connection gets one after the other", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const pull = async (range: string) => {
+      const request = get({
+        port,
+        agent,
+        path: `/v2/acme/app/blobs/${large.digest}`,
+        headers: { authorization: `Bearer ${token}`, range },
+      });
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      return { reused: request.reusedSocket, body: Buffer.concat(await response.toArray()) };
+    };
+    const [first, second] = [await pull("bytes=0-99999"), await pull("bytes=100000-")];
+    expect(second.reused).toBe(true);
+    expect(Buffer.concat([first.body, second.body]).equals(large.content)).toBe(true);
+    agent.destroy();
+  });
+});
+
+describe("a request that is answered before its body's end", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const refusals: [string, (location: string) => string, string[], number][] = [
+    ["without a token", (location) => `PATCH ${location}`, [], 401],
+    ["for an upload that is not there", () => `PATCH ${NO_UPLOAD}`, [], 404],
+    ["for another place in the upload", (location) => `PATCH ${location}`, ["Content-Range: 5-2097156"], 416],
+    ["with a digest that is none", (location) => `PUT ${location}?digest=x`, [], 400],
+  ];
+
+  test.each(refusals)(
+    "%s is read to the end, and the connection goes on",
+    async (what, lineOf, more, status) => {
+      const location = await registry.startUpload("acme/app", token);
+      const { client } = await openBothEnds();
+      let answers = "";
+      client.on("data", (chunk: Buffer) => {
+        answers += chunk;
+      });
+      const bearer = what === "without a token" ? "none" : token;
+      client.write(headed(lineOf(location), ["Content-Length: 2097152", ...more], bearer));
+      await vi.waitFor(() => expect(answers).toMatch(new RegExp(`^HTTP/1.1 ${status} `)), {
+        timeout: 30_000,
+      });
+      client.write(Buffer.alloc(2 * MIB));
+      client.write(headed("GET /v2/acme/app/tags/list"));
+      await vi.waitFor(() => expect(answers).toContain('"tags":["v1"]'), { timeout: 30_000 });
+      expect((await registry.oci("GET", location, token)).headers.range).toBe("0-0");
+      client.destroy();
+    },
+  );
+
+  test("because it is too large is read on, and the connection ends after the answer", async () => {
+    const type = "Content-Type: application/vnd.example+json";
+    const head = headed("PUT /v2/acme/app/manifests/large", [type, `Content-Length: ${5 * MIB}`]);
+    const { client } = await openBothEnds();
+    client.write(head);
+    client.write(Buffer.alloc(5 * MIB));
+    const answer = Buffer.concat(await client.toArray()).toString();
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(answer).toContain('"code":"MANIFEST_INVALID"');
+  });
+
+  test("is read on for 64 MiB, and then cut off", async () => {
+    const { client, server } = await openBothEnds();
+    // It is reset: bytes are under way when it is cut.
+    const closed = new Promise((resolve) => client.once("close", resolve));
+    let answer = "";
+    client.on("data", (chunk: Buffer) => {
+      answer += chunk;
+    });
+    client.write(headed(`PATCH ${NO_UPLOAD}`, [`Content-Length: ${1024 ** 4}`]));
+    const send = () => {
+      while (!client.destroyed && client.write(Buffer.alloc(MIB)));
+    };
+    client.on("drain", send);
+    send();
+    await closed;
+    expect(answer).toMatch(/^HTTP\/1.1 404 /);
+    expect(server.bytesRead).toBeGreaterThan(64 * MIB);
+  });
+
+  test("and never comes to it is cut off after half a minute", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    const { client, server } = await openBothEnds();
+    const closed = once(client, "close");
+    client.write(headed(`PATCH ${NO_UPLOAD}`, ["Content-Length: 1000"]));
+    const [answer] = (await once(client, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 404 /);
+    vi.advanceTimersByTime(29_000);
+    expect(server.destroyed).toBe(false);
+    vi.advanceTimersByTime(2000);
+    await closed;
+  });
+});
+
+describe("HEAD is answered as GET is, without the body:", () => {
+  const digest = large.digest;
+  test.each([
+    ["/livez", 200],
+    ["/readyz", 200],
+    ["/v2/", 200],
+    ["/v2", 200],
+    ["/v2/acme/app/tags/list", 200],
+    ["/v2/acme/app/tags/list?n=-1", 400],
+    ["/v2/acme/app/manifests/v1", 200],
+    ["/v2/acme/app/manifests/none", 404],
+    [`/v2/acme/app/blobs/${digest}`, 200],
+    ["/v2/acme/app/blobs/sha256:abc", 400],
+    [`/v2/acme/app/referrers/${digest}`, 200],
+    [NO_UPLOAD, 404],
+    ["/v2/_catalog", 401],
+    ["/v2/_oci/ext/discover", 200],
+    ["/v2/acme/app/_oci/ext/discover", 200],
+    ["/v2/acme/app/nothing", 404],
+    ["/v2/registry", 200],
+    ["/v2/registry/acme/repositoriesV2", 200],
+    ["/v2/registry/acme/repositories/app/tags", 200],
+    ["/v2/registry/nobody/repositoriesV2", 404],
+    ["/nothing", 404],
+  ])("%s is %i", async (path, status) => {
+    const bearer = path.startsWith("/v2/registry") ? OWNER_TOKEN : token;
+    const ask = async (method: "GET" | "HEAD") => {
+      const { client } = await openBothEnds();
+      client.write(headed(`${method} ${path}`, ["Connection: close"], bearer));
+      const answer = Buffer.concat(await client.toArray());
+      const end = answer.indexOf("\r\n\r\n");
+      const lines = answer.subarray(0, end).toString().split("\r\n");
+      return {
+        // What differs from one answer to the next of the same kind is left out.
+        head: lines.filter((line) => !/^(x-request-id|date|ratelimit-\w+):/i.test(line)),
+        body: answer.subarray(end + 4),
+      };
+    };
+    const answer = await ask("HEAD");
+    expect(answer.head[0]).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer.head).toEqual((await ask("GET")).head);
+    expect(answer.body).toHaveLength(0);
+  });
+});
