@@ -5,7 +5,7 @@ import { createApiToken, revokeApiToken } from "../auth/api-tokens.ts";
 import { countApiTokens, type ListedApiToken, listApiTokens } from "../metadata/accounts.ts";
 import { RegistryError } from "../model/errors.ts";
 import { parseAccountName, parseApiTokenName } from "../model/name.ts";
-import { GIVEN_SCOPES } from "../model/scope.ts";
+import { GIVEN_SCOPES, type TokenScope } from "../model/scope.ts";
 import { getAccount } from "../registry/accounts.ts";
 import { oneOf } from "./bodies.ts";
 import { ExpirySeconds } from "./expiry.ts";
@@ -26,12 +26,16 @@ interface TokensRequest {
 /** An account's credentials: the caller's own, and those of any account for the owner. */
 export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
-  const forOwner = requireOwner(context, "the tokens of another account are for the owner's token");
+  const own = (...scopes: TokenScope[]) => requireScope(context, ...scopes);
+  const anybodys = () => requireOwner(context, "the tokens of another account are for the owner's token");
 
-  for (const [path, ...guards] of [["/tokens"], ["/accounts/:account/tokens", forOwner]] as const) {
+  for (const [path, guard] of [
+    ["/tokens", own],
+    ["/accounts/:account/tokens", anybodys],
+  ] as const) {
     app.get<TokensRequest & { Querystring: Static<typeof PageQuery> }>(
       path,
-      { onRequest: [requireScope(context, "account:read"), ...guards], schema: { querystring: PageQuery } },
+      { onRequest: guard("account:read"), schema: { querystring: PageQuery } },
       async (request) => {
         const page = parsePage(request.query);
         const accountId = await accountIdOf(request);
@@ -51,7 +55,7 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
     app.post<TokensRequest & { Body: Static<typeof TokenBody> }>(
       path,
       {
-        onRequest: [requireScope(context, "account:read", "registry:create"), ...guards],
+        onRequest: guard("account:read", "registry:create"),
         schema: { body: TokenBody },
       },
       async (request, reply) => {

@@ -42,6 +42,7 @@ export async function takeUnmeasuredBlobs(
 /** Has those of these blobs that are not measured looked at no earlier than `after`. */
 export async function postponeBlobs(db: Queries, ids: readonly number[], after: number): Promise<void> {
   if (ids.length === 0) return;
+  await db.selectFrom("blob").select("id").where("id", "in", ids).orderBy("id").forNoKeyUpdate().execute();
   await db
     .updateTable("blob")
     .set({ measure_after: after })
