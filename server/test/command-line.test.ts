@@ -107,7 +107,7 @@ it.each([
   ["a schedule that is none", ["gc", "schedule", "often"], 1, /not a cron expression/],
   ["a command that is none", ["gc", "strat"], 2, /Did you mean start/],
   ["a word after keys that is none", ["keys", "rotat"], 2, /Did you mean rotate/],
-  ["a scope that is none", ["token", "create", "x", "--scopes", "all"], 1, /each of the scopes is one of/],
+  ["a scope that is none", ["token", "create", "x", "--scopes", "all"], 1, /must be one of account:read/],
   ["scopes that are missing", ["token", "create", "x"], 2, /required option '--scopes <list>'/],
   [
     "a life that is none",

@@ -1,23 +1,33 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
-import { requireOwner } from "../auth/access.ts";
 import { type Account, countAccounts, listAccounts } from "../metadata/accounts.ts";
 import { parseAccountName } from "../model/name.ts";
 import { createAccount } from "../registry/accounts.ts";
-import { PageQuery, parsePage, presentLinks } from "./pages.ts";
+import { ownerOperation, Time } from "./operation.ts";
+import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-const AccountBody = Type.Object({ name: Type.String() });
+const NewAccount = Type.Object({ name: Type.String() });
+
+const AccountBody = Type.Object({
+  uuid: Type.String({ format: "uuid" }),
+  name: Type.String(),
+  created_at: Time,
+});
 
 /** Accounts are the installation's: its owner makes and sees them. */
 export function accountsRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
-  const onRequest = requireOwner(context, "accounts are for the owner's token");
+  const refusal = "accounts are for the owner's token";
 
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     "/accounts",
-    { onRequest, schema: { querystring: PageQuery } },
+    ownerOperation(context, refusal, {
+      summary: "List the accounts of the installation, by name",
+      querystring: PageQuery,
+      success: { 200: Type.Object({ accounts: Type.Array(AccountBody), ...LISTED }) },
+    }),
     async (request) => {
       const page = parsePage(request.query);
 
@@ -32,9 +42,14 @@ export function accountsRoutes(app: FastifyInstance, context: ApiContext): void 
     },
   );
 
-  app.post<{ Body: Static<typeof AccountBody> }>(
+  app.post<{ Body: Static<typeof NewAccount> }>(
     "/accounts",
-    { onRequest, schema: { body: AccountBody } },
+    ownerOperation(context, refusal, {
+      summary: "Make an account",
+      body: NewAccount,
+      success: { 201: Type.Object({ account: AccountBody }) },
+      refusals: [400, 409, 422, 507],
+    }),
     async (request, reply) => {
       const name = parseAccountName(request.body.name);
 
@@ -45,6 +60,6 @@ export function accountsRoutes(app: FastifyInstance, context: ApiContext): void 
   );
 }
 
-function presentAccount({ uuid, name, createdAt }: Account): object {
+function presentAccount({ uuid, name, createdAt }: Account): Static<typeof AccountBody> {
   return { uuid, name, created_at: presentTime(createdAt) };
 }

@@ -1,95 +1,148 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
-import { apiTokenOf, requireOwner, requireScope } from "../auth/access.ts";
+import { apiTokenOf } from "../auth/access.ts";
 import { createApiToken, revokeApiToken } from "../auth/api-tokens.ts";
 import { countApiTokens, type ListedApiToken, listApiTokens } from "../metadata/accounts.ts";
 import { RegistryError } from "../model/errors.ts";
 import { parseAccountName, parseApiTokenName } from "../model/name.ts";
-import { GIVEN_SCOPES, type TokenScope } from "../model/scope.ts";
-import { getAccount } from "../registry/accounts.ts";
-import { oneOf } from "./bodies.ts";
+import { GIVEN_SCOPES } from "../model/scope.ts";
+import { getAccountByName } from "../registry/accounts.ts";
 import { ExpirySeconds } from "./expiry.ts";
-import { PageQuery, parsePage, presentLinks } from "./pages.ts";
+import { Count, Nothing, operation, ownerOperation, Time } from "./operation.ts";
+import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-const TokenBody = Type.Object({
+const Scopes = Type.Array(Type.Enum([...GIVEN_SCOPES]), { minItems: 1, uniqueItems: true });
+
+const NewToken = Type.Object({
   name: Type.String(),
-  scopes: Type.Array(Type.String(), { minItems: 1 }),
+  scopes: Scopes,
   expiry_seconds: Type.Optional(ExpirySeconds),
 });
 
-interface TokensRequest {
-  Params: { account?: string };
-}
+const TokenBody = Type.Object({
+  id: Count,
+  name: Type.String(),
+  kind: Type.Enum(["owner", "personal", "docker_credential", "robot"]),
+  scopes: Scopes,
+  /** The only registry that it opens. */
+  registry_name: Type.Union([Type.String(), Type.Null()]),
+  created_at: Time,
+  expires_at: Type.Union([Time, Type.Null()]),
+  last_used_at: Type.Union([Time, Type.Null()]),
+});
 
-/** An account's credentials: the caller's own, and those of any account for the owner. */
+const TokensBody = Type.Object({ tokens: Type.Array(TokenBody), ...LISTED });
+
+/** What is shown this once. */
+const MadeBody = Type.Object({ token: Type.Object({ ...TokenBody.properties, secret: Type.String() }) });
+
+const AccountParams = Type.Object({ account_name: Type.String() });
+
+const TokenParams = Type.Object({ token_id: Type.String() });
+
+type ListRequest = FastifyRequest<{ Querystring: Static<typeof PageQuery> }>;
+type CreateRequest = FastifyRequest<{ Body: Static<typeof NewToken> }>;
+
+/** The caller's account's, and those of any account for the owner. */
 export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { backend, originOf } = context;
-  const own = (...scopes: TokenScope[]) => requireScope(context, ...scopes);
-  const anybodys = () => requireOwner(context, "the tokens of another account are for the owner's token");
+  const listing = { querystring: PageQuery, success: { 200: TokensBody } };
+  const making = { body: NewToken, success: { 201: MadeBody } };
+  const refusals = [400, 422, 507];
 
-  for (const [path, guard] of [
-    ["/tokens", own],
-    ["/accounts/:account/tokens", anybodys],
-  ] as const) {
-    app.get<TokensRequest & { Querystring: Static<typeof PageQuery> }>(
-      path,
-      { onRequest: guard("account:read"), schema: { querystring: PageQuery } },
-      async (request) => {
-        const page = parsePage(request.query);
-        const accountId = await accountIdOf(request);
+  app.get<{ Querystring: Static<typeof PageQuery> }>(
+    "/tokens",
+    operation(context, ["account:read"], { summary: "List the account's tokens, newest first", ...listing }),
+    async (request) => listTokens(context, request, apiTokenOf(request).accountId),
+  );
 
-        const tokens = await listApiTokens(backend.db, accountId, { offset: page.offset, limit: page.size });
-        const total = await countApiTokens(backend.db, accountId);
+  app.post<{ Body: Static<typeof NewToken> }>(
+    "/tokens",
+    operation(context, ["account:read", "registry:create"], { summary: "Make a token", ...making, refusals }),
+    async (request, reply) =>
+      reply.code(201).send(await makeToken(context, request, apiTokenOf(request).accountId)),
+  );
 
-        const [url = ""] = request.originalUrl.split("?");
-        return {
-          tokens: tokens.map(presentToken),
-          links: presentLinks(originOf(request) + url, page, total),
-          meta: { total },
-        };
-      },
-    );
-
-    app.post<TokensRequest & { Body: Static<typeof TokenBody> }>(
-      path,
-      {
-        onRequest: guard("account:read", "registry:create"),
-        schema: { body: TokenBody },
-      },
-      async (request, reply) => {
-        const { body } = request;
-        const name = parseApiTokenName(body.name);
-        const scopes = new Set(body.scopes.map((scope) => oneOf(scope, GIVEN_SCOPES, "each of the scopes")));
-        const lifeSeconds = body.expiry_seconds || undefined;
-        const accountId = await accountIdOf(request);
-
-        const wanted = { accountId, name, scopes: [...scopes], lifeSeconds };
-        const { token, secret } = await createApiToken(backend, apiTokenOf(request), wanted);
-
-        return reply.code(201).send({ token: { ...presentToken(token), secret } });
-      },
-    );
-  }
-
-  app.delete<{ Params: { id: string } }>(
-    "/tokens/:id",
-    { onRequest: requireScope(context, "account:read", "registry:delete") },
+  app.delete<{ Params: Static<typeof TokenParams> }>(
+    "/tokens/:token_id",
+    operation(context, ["account:read", "registry:delete"], {
+      summary: "Revoke a token",
+      params: TokenParams,
+      success: { 204: Nothing },
+      refusals: [404, 507],
+    }),
     async (request, reply) => {
-      const id = parseId(request.params.id);
+      const id = parseId(request.params.token_id);
 
-      await revokeApiToken(backend, apiTokenOf(request), id);
+      await revokeApiToken(context.backend, apiTokenOf(request), id);
 
       return reply.code(204).send();
     },
   );
 
-  async function accountIdOf(request: FastifyRequest<TokensRequest>): Promise<number> {
-    const { account } = request.params;
-    if (account === undefined) return apiTokenOf(request).accountId;
-    return (await getAccount(backend, parseAccountName(account))).id;
-  }
+  const refusal = "the tokens of another account are for the owner's token";
+
+  app.get<{ Params: Static<typeof AccountParams>; Querystring: Static<typeof PageQuery> }>(
+    "/accounts/:account_name/tokens",
+    ownerOperation(context, refusal, {
+      summary: "List an account's tokens, newest first",
+      params: AccountParams,
+      ...listing,
+      refusals: [404, 422],
+    }),
+    async (request) => {
+      const { id } = await getAccountByName(context.backend, parseAccountName(request.params.account_name));
+
+      return listTokens(context, request, id);
+    },
+  );
+
+  app.post<{ Params: Static<typeof AccountParams>; Body: Static<typeof NewToken> }>(
+    "/accounts/:account_name/tokens",
+    ownerOperation(context, refusal, {
+      summary: "Make a token of an account",
+      params: AccountParams,
+      ...making,
+      refusals: [404, ...refusals],
+    }),
+    async (request, reply) => {
+      const { id } = await getAccountByName(context.backend, parseAccountName(request.params.account_name));
+
+      return reply.code(201).send(await makeToken(context, request, id));
+    },
+  );
+}
+
+async function listTokens(
+  { backend, originOf }: ApiContext,
+  request: ListRequest,
+  accountId: number,
+): Promise<Static<typeof TokensBody>> {
+  const page = parsePage(request.query);
+  const tokens = await listApiTokens(backend.db, accountId, { offset: page.offset, limit: page.size });
+  const total = await countApiTokens(backend.db, accountId);
+  const [path = ""] = request.originalUrl.split("?");
+  return {
+    tokens: tokens.map(presentToken),
+    links: presentLinks(originOf(request) + path, page, total),
+    meta: { total },
+  };
+}
+
+async function makeToken(
+  { backend }: ApiContext,
+  request: CreateRequest,
+  accountId: number,
+): Promise<Static<typeof MadeBody>> {
+  const { scopes, expiry_seconds: expirySeconds = 0 } = request.body;
+  const { token, secret } = await createApiToken(backend, apiTokenOf(request), {
+    accountId,
+    name: parseApiTokenName(request.body.name),
+    scopes,
+    lifeSeconds: expirySeconds === 0 ? undefined : expirySeconds,
+  });
+  return { token: { ...presentToken(token), secret } };
 }
 
 function parseId(text: string): number {
@@ -97,13 +150,13 @@ function parseId(text: string): number {
   throw new RegistryError("TOKEN_UNKNOWN", "a token's id is a whole number: look at the list of tokens");
 }
 
-function presentToken(token: ListedApiToken): object {
+function presentToken(token: ListedApiToken): Static<typeof TokenBody> {
   const { expiresAt, lastUsedAt } = token;
   return {
     id: token.id,
     name: token.name,
     kind: token.kind,
-    scopes: token.scopes,
+    scopes: [...token.scopes],
     registry_name: token.registryName ?? null,
     created_at: presentTime(token.createdAt),
     expires_at: expiresAt === undefined ? null : presentTime(expiresAt),

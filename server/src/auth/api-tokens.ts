@@ -1,7 +1,6 @@
 /** Making and revoking API tokens. Nobody makes, or revokes, one that may do more than the own. */
 import {
   type ApiToken,
-  deleteApiToken,
   findApiTokenById,
   insertApiToken,
   type ListedApiToken,
@@ -11,7 +10,7 @@ import { RegistryError } from "../model/errors.ts";
 import type { ApiTokenName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import { hasScope } from "./scopes.ts";
-import { newApiTokenSecret, sha256Of } from "./tokens.ts";
+import { endApiToken, newApiTokenSecret, sha256Of } from "./tokens.ts";
 
 export interface WantedApiToken {
   accountId: number;
@@ -67,7 +66,7 @@ export async function createApiToken(
 }
 
 /**
- * Revokes a credential of the caller's account, or, for the owner, of any: it and all that it gave open nothing from now on.
+ * Revokes a credential of the caller's account, or, for the owner, of any: it, and all that it gave, opens nothing from now on.
  * @throws {RegistryError} TOKEN_UNKNOWN, DENIED
  */
 export async function revokeApiToken({ db }: { db: Database }, caller: ApiToken, id: number): Promise<void> {
@@ -78,14 +77,8 @@ export async function revokeApiToken({ db }: { db: Database }, caller: ApiToken,
       `the account has no token ${id}: look at the list of its tokens`,
     );
   }
-  if (token.kind === "owner") {
-    throw new RegistryError(
-      "DENIED",
-      "the owner's token is not revoked but replaced: start with another one in BOXYARD_OWNER_TOKEN",
-    );
-  }
   requireScopesOf(caller, token.scopes, "revoke");
-  await transact(db, (tx) => deleteApiToken(tx, id));
+  await endApiToken(db, token);
 }
 
 function requireScopesOf(caller: ApiToken, scopes: ReadonlySet<TokenScope>, what: "make" | "revoke"): void {

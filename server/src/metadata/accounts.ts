@@ -88,11 +88,7 @@ export async function countAccounts(db: Queries): Promise<number> {
 }
 
 export async function getAccount(db: Queries, id: number): Promise<Account> {
-  return db
-    .selectFrom("account")
-    .select(ACCOUNT_COLUMNS)
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
+  return db.selectFrom("account").select(ACCOUNT_COLUMNS).where("id", "=", id).executeTakeFirstOrThrow();
 }
 
 /** The account that the first start made. */

@@ -19,7 +19,7 @@ export async function createAccount({ db, now }: Backend, name: AccountName): Pr
 /**
  * @throws {RegistryError} ACCOUNT_UNKNOWN
  */
-export async function getAccount({ db }: Backend, name: AccountName): Promise<Account> {
+export async function getAccountByName({ db }: Backend, name: AccountName): Promise<Account> {
   const account = await findAccountByName(db, name);
   if (account === undefined) throw new RegistryError("ACCOUNT_UNKNOWN", `there is no account ${name}`);
   return account;
