@@ -267,6 +267,8 @@ export function helpText(): string {
        boxyard verify [--full] [--repair] [flags]
        boxyard gc start|status|cancel|history|preview|schedule   (boxyard gc --help)
        boxyard keys rotate
+       boxyard token create|list|revoke                          (boxyard token --help)
+       boxyard account create|list
 
 A container registry that anyone can run. verify says whether rows agree with rows and, with --full, with every byte;
 --repair mends what can be mended without a guess, while no server runs.
@@ -490,7 +492,8 @@ function findDurationSeconds(text: string): number | undefined {
   return unitSeconds === undefined ? undefined : Number(number) * unitSeconds;
 }
 
-function parseDurationSeconds(
+/** Reads a time such as 40s, 15m or 24h. Its refusals begin with `name`. */
+export function parseDurationSeconds(
   text: string,
   name: string,
   { least, most }: { least: string; most?: string },

@@ -25,7 +25,7 @@ const STOP_SECONDS = 30;
 const SAME_SIGNAL_MS = 500;
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 /** What speaks to the running server. */
-const CLI_COMMANDS = new Set(["gc", "keys"]);
+const CLI_COMMANDS = new Set(["gc", "keys", "token", "account"]);
 const FIRST_LOGIN = "first-login.txt";
 
 async function serve(config: Config): Promise<void> {
@@ -184,7 +184,7 @@ try {
   else if (CLI_COMMANDS.has(command)) await cliCommand([command, ...argv]);
   else {
     throw new StartError(
-      `there is no command ${JSON.stringify(command)}. The commands are serve, verify, gc and keys; --help says more.`,
+      `there is no command ${JSON.stringify(command)}. The commands are serve, verify, gc, keys, token and account; --help says more.`,
     );
   }
 } catch (error) {

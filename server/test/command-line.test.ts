@@ -59,6 +59,38 @@ it("rotates the keys that sign tokens", async () => {
   ]);
 });
 
+it("makes, lists and revokes tokens, and prints nothing but the secret of a new one", async () => {
+  const made = await boxyard("token", "create", "ci", "--scopes", "registry:read", "--expires", "1h");
+  expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^bxy_[0-9A-Za-z]{60}\n$/)]);
+  const read = () =>
+    fetch(`${server.origin}/v2/registry`, { headers: { authorization: `Bearer ${made.stdout.trim()}` } });
+  expect((await read()).status).toBe(200);
+
+  const [token] = JSON.parse((await boxyard("token", "list", "--json")).stdout);
+  expect(token).toMatchObject({ name: "ci", kind: "personal", scopes: ["registry:read"] });
+  expect(Date.parse(token.expires_at) - Date.parse(token.created_at)).toBe(3_600_000);
+  expect((await boxyard("token", "list")).stdout).toMatch(/^ID +NAME +KIND .*\n\d+ +ci +personal /);
+
+  expect((await boxyard("token", "revoke", String(token.id))).stdout).toBe(`revoked ${token.id}\n`);
+  expect((await read()).status).toBe(401);
+});
+
+it("makes and lists accounts, and tokens of them", async () => {
+  expect((await boxyard("account", "create", "team")).stdout).toMatch(/^made the account team; next: /);
+  expect((await boxyard("account", "list")).stdout).toMatch(/^NAME .*\nowner .*\nteam /);
+  const made = await boxyard("token", "create", "theirs", "--scopes", "read,write", "--account", "team");
+  const listed = await boxyard("token", "list", "--account", "team", "--json");
+  expect(JSON.parse(listed.stdout)).toEqual([
+    expect.objectContaining({ name: "theirs", scopes: ["read", "write"], expires_at: null }),
+  ]);
+  const created = await fetch(`${server.origin}/v2/registry`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${made.stdout.trim()}`, "content-type": "application/json" },
+    body: JSON.stringify({ name: "theirs" }),
+  });
+  expect(created.status).toBe(201);
+});
+
 it("speaks to a server anywhere with a URL and a token", async () => {
   const file = join(home, "token");
   writeFileSync(file, `${OWNER_TOKEN}\n`);
@@ -75,6 +107,15 @@ it.each([
   ["a schedule that is none", ["gc", "schedule", "often"], 1, /not a cron expression/],
   ["a command that is none", ["gc", "strat"], 2, /Did you mean start/],
   ["a word after keys that is none", ["keys", "rotat"], 2, /Did you mean rotate/],
+  ["a scope that is none", ["token", "create", "x", "--scopes", "all"], 1, /must be one of account:read/],
+  ["scopes that are missing", ["token", "create", "x"], 2, /required option '--scopes <list>'/],
+  [
+    "a life that is none",
+    ["token", "create", "x", "--scopes", "read", "--expires", "1y"],
+    2,
+    /--expires: "1y"/,
+  ],
+  ["an account that is not there", ["token", "list", "--account", "nobody"], 1, /no account nobody/],
   ["a type that is none", ["gc", "start", "--type", "all"], 2, /Allowed choices are/],
   ["a first word that is none", ["collect"], 2, /The commands are/],
   ["a server that is not there", ["gc", "--data", "/nowhere", "status"], 1, /no Boxyard answers at/],

@@ -4,12 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { insertAccount } from "../src/metadata/accounts.ts";
-import { Database, DatabaseTooNewError, transact, transactRelaxed } from "../src/metadata/database.ts";
+import {
+  Database,
+  DatabaseTooNewError,
+  type Queries,
+  transact,
+  transactRelaxed,
+} from "../src/metadata/database.ts";
 import { openPostgres } from "../src/metadata/postgres.ts";
 import { getRegistryUsage, insertRegistry, insertRegistryChange } from "../src/metadata/registries.ts";
 import { openSqlite } from "../src/metadata/sqlite.ts";
-import { parseRegistryName } from "../src/model/name.ts";
+import { type AccountName, parseRegistryName } from "../src/model/name.ts";
 import { REGIONS } from "../src/model/region.ts";
 import { anImage } from "./support/images.ts";
 import { freshDatabase } from "./support/postgres.ts";
@@ -40,6 +45,19 @@ function aFolder(whenOver: (work: () => void) => void = onTestFinished): string 
 
 function aRegistry(name: string) {
   return { uuid: randomUUID(), name: parseRegistryName(name), region: REGIONS[0], now: NOW };
+}
+
+/** A row of few columns, under any name. */
+async function insertAccount(
+  db: Queries,
+  { uuid, name, now }: { uuid: string; name: string; now: number },
+): Promise<number> {
+  const { id } = await db
+    .insertInto("account")
+    .values({ uuid, name: name as AccountName, created_at: now })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return id;
 }
 
 async function accountNames(db: Database): Promise<string[]> {
@@ -185,8 +203,8 @@ describe("a database on PostgreSQL, where writers work side by side,", () => {
   test("lets transactions that locked each other out succeed, one after the other", async () => {
     await using db = await (await aPlace("PostgreSQL")).open();
     const ids = await transact(db, async (tx) => [
-      await insertAccount(tx, { uuid: "1", name: "", now: NOW }),
-      await insertAccount(tx, { uuid: "2", name: "", now: NOW }),
+      await insertAccount(tx, { uuid: "1", name: "first ", now: NOW }),
+      await insertAccount(tx, { uuid: "2", name: "second ", now: NOW }),
     ]);
     let attempts = 0;
     const bothHaveOne = Promise.withResolvers<void>();
@@ -198,7 +216,7 @@ describe("a database on PostgreSQL, where writers work side by side,", () => {
         for (const id of order) {
           await tx
             .updateTable("account")
-            .set((eb) => ({ name: eb(eb.ref("name"), "||", letter) }))
+            .set((eb) => ({ name: eb(eb.ref("name"), "||", letter as AccountName) }))
             .where("id", "=", id)
             .execute();
           if (attempts === 2) bothHaveOne.resolve();
@@ -208,7 +226,7 @@ describe("a database on PostgreSQL, where writers work side by side,", () => {
     await Promise.all([addTo(ids, "a"), addTo(ids.toReversed(), "b")]);
 
     expect(attempts).toBeGreaterThan(2);
-    const [first, second] = await accountNames(db);
+    const [first, second] = (await accountNames(db)).map((text) => text.split(" ")[1]);
     expect(["ab", "ba"]).toContain(first);
     expect(second).toBe(first);
   });

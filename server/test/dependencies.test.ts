@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // It starts the worker that checkpoints, so it knows where workers lie and nothing else of them.
   metadata: ["model", "workers/worker-url.ts"],
   auth: ["model", "metadata"],
-  // It starts the worker that parses large manifests.
+  // It starts the workers that parse large manifests and that unpack.
   registry: ["model", "metadata", "storage", "workers/worker-url.ts"],
   gc: ["model", "metadata", "storage", "registry"],
   workers: ["model", "metadata", "storage"],

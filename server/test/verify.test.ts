@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Finding, repair, verify } from "../src/gc/verify.ts";
 import { transact } from "../src/metadata/database.ts";
 import { FilesystemBlobStore } from "../src/storage/filesystem.ts";
@@ -81,6 +81,32 @@ describe.each(DATABASES)("a verification on %s", (database) => {
       "tag count of a repository",
     ]);
     await repair(registry.backend, { full: true });
+    expect(await findings()).toEqual([]);
+  });
+
+  it("finds uncompressed sizes that are wrong, of blobs and of manifests, and repairs them", async () => {
+    const { db } = registry.backend;
+    const unmeasured = async () => {
+      const rows = await db
+        .selectFrom("manifest")
+        .select("id")
+        .where("measure_after", "is not", null)
+        .execute();
+      registry.passSeconds(1);
+      return rows.length === 0;
+    };
+    await vi.waitUntil(unmeasured, { timeout: 30_000 });
+    expect(await findings()).toEqual([]);
+    await transact(db, async (tx) => {
+      await tx.updateTable("blob").set({ uncompressed_size_bytes: 5 }).where("id", "=", 1).execute();
+      await tx.updateTable("manifest").set({ uncompressed_size_bytes: 7 }).where("id", "=", 1).execute();
+    });
+    expect(await checksThatFail()).toEqual([
+      "uncompressed size of a blob",
+      "uncompressed size of a manifest",
+    ]);
+    await repair(registry.backend, { full: true });
+    await vi.waitUntil(unmeasured, { timeout: 30_000 });
     expect(await findings()).toEqual([]);
   });
 

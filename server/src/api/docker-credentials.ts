@@ -7,16 +7,13 @@ import type { Registry } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
 import { createDockerCredential } from "../registry/docker-credentials.ts";
 import { getOldestRegistry } from "../registry/registries.ts";
+import { ExpirySeconds } from "./expiry.ts";
 import { operation, RegistryParams } from "./operation.ts";
 import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 
-/** 50 years: what DigitalOcean's API takes at most, and Terraform asks for. */
-const MAX_EXPIRY_SECONDS = 1_576_800_000;
-
 const CredentialsQuery = Type.Object({
-  /** 0: never. */
-  expiry_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_EXPIRY_SECONDS, default: 0 })),
+  expiry_seconds: Type.Optional(ExpirySeconds),
   read_write: Type.Optional(Type.Boolean({ default: false })),
 });
 

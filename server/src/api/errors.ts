@@ -18,6 +18,7 @@ export const RESPONSES = {
   UNSUPPORTED: [405, "method_not_allowed"],
   TOOMANYREQUESTS: [429, "too_many_requests"],
   ACCOUNT_HAS_REGISTRY: [422, "unprocessable_entity"],
+  ACCOUNT_UNKNOWN: [404, "not_found"],
   BLOB_REFERENCED: [412, "precondition_failed"],
   GARBAGE_COLLECTION_ACTIVE: [412, "precondition_failed"],
   GARBAGE_COLLECTION_UNKNOWN: [404, "not_found"],
@@ -36,6 +37,7 @@ export const RESPONSES = {
   TAG_INVALID: [422, "unprocessable_entity"],
   TIER_LIMIT_EXCEEDED: [403, "forbidden"],
   TIER_NOT_ELIGIBLE: [412, "precondition_failed"],
+  TOKEN_UNKNOWN: [404, "not_found"],
   TOO_MANY_TAGS: [422, "unprocessable_entity"],
   UPLOAD_RANGE_INVALID: [416, "bad_request"],
 } as const satisfies Record<ErrorCode, readonly [status: number, id: string]>;

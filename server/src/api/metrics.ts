@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import { type AccessContext, apiTokenOf, requireScope } from "../auth/access.ts";
+import { type AccessContext, requireOwner } from "../auth/access.ts";
 import { getBacklog, type Waiting } from "../metadata/backlog.ts";
-import { RegistryError } from "../model/errors.ts";
 import type { Backend } from "../registry/backend.ts";
 
 /** `/metrics`, in Prometheus's text format: the process, and what waits for the background. */
@@ -11,15 +10,10 @@ export function metricsRoutes(
   { isOpen }: { isOpen: boolean },
 ): void {
   let metrics: Promise<Metrics> | undefined;
-  const onRequest = isOpen ? [] : [requireScope(context, "account:read")];
+  const refusal = "metrics are for the owner's token: BOXYARD_METRICS=open opens them to all";
+  const onRequest = isOpen ? [] : [requireOwner(context, refusal)];
 
-  app.get("/metrics", { onRequest }, async (request, reply) => {
-    if (!isOpen && apiTokenOf(request).kind !== "owner") {
-      throw new RegistryError(
-        "DENIED",
-        "metrics are for the owner's token: BOXYARD_METRICS=open opens them to all",
-      );
-    }
+  app.get("/metrics", { onRequest }, async (_request, reply) => {
     // Loaded when it is first asked for: a server that nobody watches starts without it.
     metrics ??= openMetrics(context.backend);
     const { contentType, text } = await metrics;

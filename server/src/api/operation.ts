@@ -1,5 +1,5 @@
 import { type TSchema, Type } from "typebox";
-import { type AccessContext, type Guard, requireScope } from "../auth/access.ts";
+import { type AccessContext, type Guard, requireOwner, requireScope } from "../auth/access.ts";
 import type { TokenScope } from "../model/scope.ts";
 
 export const Refusal = Type.Object({
@@ -41,13 +41,27 @@ interface Description {
 export function operation(
   context: AccessContext,
   scopes: readonly TokenScope[],
+  description: Description,
+): { onRequest: Guard; schema: object } {
+  return guarded(requireScope(context, ...scopes), scopes, description);
+}
+
+/** As {@link operation}, for a route that is the installation's owner's; any other is told `refusal`. */
+export function ownerOperation(
+  context: AccessContext,
+  refusal: string,
+  description: Description,
+): { onRequest: Guard; schema: object } {
+  return guarded(requireOwner(context, refusal), [], description);
+}
+
+function guarded(
+  onRequest: Guard,
+  scopes: readonly TokenScope[],
   { refusals = [], ...description }: Description,
 ): { onRequest: Guard; schema: object } {
   const { schema } = openOperation({ ...description, refusals: [401, 403, 429, ...refusals] });
-  return {
-    onRequest: requireScope(context, ...scopes),
-    schema: { ...schema, security: [{ bearer_auth: scopes }] },
-  };
+  return { onRequest, schema: { ...schema, security: [{ bearer_auth: scopes }] } };
 }
 
 /** As {@link operation}, for a route that anybody may call. */

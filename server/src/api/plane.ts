@@ -7,6 +7,7 @@ import type { FastifyInstance } from "fastify";
 import { type AccessContext, setBudget } from "../auth/access.ts";
 import type { Backend } from "../registry/backend.ts";
 import { accountRoutes } from "./account.ts";
+import { accountsRoutes } from "./accounts.ts";
 import { dockerCredentialRoutes, onlyDockerCredentialRoutes } from "./docker-credentials.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { garbageCollectionRoutes } from "./garbage-collections.ts";
@@ -20,6 +21,7 @@ import { signingKeyRoutes } from "./signing-keys.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
+import { tokenRoutes } from "./tokens.ts";
 import { compileSchema } from "./validation.ts";
 
 export type ApiContext = AccessContext & { backend: Backend };
@@ -67,7 +69,7 @@ const PREFIXES: Readonly<Record<string, readonly ((app: FastifyInstance, context
   "/v2/kubernetes": [],
   "/v1": [oauthRoutes],
   // What DigitalOcean's API has no words for.
-  "/api/v1": [settingsRoutes, previewRoutes, signingKeyRoutes],
+  "/api/v1": [settingsRoutes, previewRoutes, signingKeyRoutes, accountsRoutes, tokenRoutes],
 };
 
 /** Registers the whole plane. */

@@ -74,7 +74,7 @@ export function uploaderOf(request: FastifyRequest): { apiTokenId: number; write
 }
 
 /**
- * Lets in an API token of the account that has all these scopes and calls left. Docker credentials are for the data plane
+ * Lets in an API token that has all these scopes and calls left. Docker credentials are for the data plane
  * alone. Who comes by the operator's socket is not counted.
  */
 export function requireScope(context: AccessContext, ...scopes: readonly TokenScope[]): Guard {
@@ -121,6 +121,15 @@ function countCall({ backend, rateLimiter }: AccessContext, token: ApiToken, rep
   // Only where waiting so long is enough.
   if (budget.retryAt !== undefined) reply.header("retry-after", Math.ceil((budget.retryAt - now) / 1000));
   throw new RegistryError("TOOMANYREQUESTS", "API rate limit exceeded.");
+}
+
+/** Lets in the token of the installation's owner alone, for what is not an account's. `refusal` is told to any other. */
+export function requireOwner(context: AccessContext, refusal: string): Guard {
+  const requireToken = requireScope(context);
+  return async (request, reply) => {
+    await requireToken(request, reply);
+    if (apiTokenOf(request).kind !== "owner") throw new RegistryError("DENIED", refusal);
+  };
 }
 
 /**

@@ -9,8 +9,12 @@ import {
   isInstalled,
 } from "../metadata/accounts.ts";
 import { type Database, type Queries, transact } from "../metadata/database.ts";
+import { parseAccountName } from "../model/name.ts";
 import { TOKEN_SCOPES } from "../model/scope.ts";
 import { newApiTokenSecret, sha256Of } from "./tokens.ts";
+
+/** What the account that the first start makes is called. */
+const OWNER_ACCOUNT = parseAccountName("owner");
 
 /**
  * Makes the first account and its owner's token, where there is none; pins the token where a value is given for it: the
@@ -26,7 +30,7 @@ export async function ensureOwner(
   if (pinnedToken === undefined) await handOver(secret);
   const stored = await transact(db, async (tx) => {
     const isFirst = await insertInstallation(tx, now());
-    if (isFirst) await insertAccount(tx, { uuid: randomUUID(), name: "owner", now: now() });
+    if (isFirst) await insertAccount(tx, { uuid: randomUUID(), name: OWNER_ACCOUNT, now: now() });
     // Another process was first, and has handed its own token over.
     else if (pinnedToken === undefined) return false;
     await putOwnerToken(tx, sha256Of(secret), now());

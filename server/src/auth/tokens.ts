@@ -76,12 +76,19 @@ function noteUse(db: Database, token: ApiToken | undefined, now: number): ApiTok
 }
 
 /**
- * Ends the token with this secret, if there is one: whoever has it may. The owner's stays, since nobody could then get in.
+ * Ends the token with this secret, if there is one: whoever has it may.
  * @throws {RegistryError} DENIED
  */
 export async function revoke(db: Database, secret: string): Promise<void> {
   const token = await findApiTokenBySha256(db, sha256Of(secret));
-  if (token === undefined) return;
+  if (token !== undefined) await endApiToken(db, token);
+}
+
+/**
+ * Ends a token, and all that it gave. The owner's stays, since nobody could then get in.
+ * @throws {RegistryError} DENIED
+ */
+export async function endApiToken(db: Database, token: ApiToken): Promise<void> {
   if (token.kind === "owner") {
     throw new RegistryError("DENIED", "the owner's token ends when another is set as BOXYARD_OWNER_TOKEN");
   }

@@ -6,10 +6,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { parseConfig, SOCKET_NAME } from "../config.ts";
+import { accountCommand } from "./account.ts";
 import { CommandError } from "./command-error.ts";
 import { gcCommand } from "./gc.ts";
 import { keysCommand } from "./keys.ts";
 import type { Target } from "./server.ts";
+import { tokenCommand } from "./token.ts";
 
 /** Runs a command and returns its exit code: 0, 1 where it failed, 2 where it was given wrongly. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
@@ -23,6 +25,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const print = (text: string) => process.stdout.write(`${text}\n`);
   program.addCommand(gcCommand(targetOf, print));
   program.addCommand(keysCommand(targetOf, print));
+  program.addCommand(tokenCommand(targetOf, print));
+  program.addCommand(accountCommand(targetOf, print));
   throwInsteadOfExit(program);
   try {
     await program.parseAsync(argv, { from: "user" });

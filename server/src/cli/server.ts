@@ -8,17 +8,17 @@ export type Target = { socketPath: string } | { url: URL; token: string };
 const CANNOT_CONNECT = new Set(["ECONNREFUSED", "ENOENT", "EACCES", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET"]);
 
 /**
- * Calls the server and returns the answer's JSON.
+ * Calls the server and returns the answer's JSON, `undefined` where it has no body.
  * @throws {CommandError} with the server's own sentence, where it refuses
  */
 export async function call<T>(
   target: Target,
-  method: "GET" | "POST" | "PUT" | "PATCH",
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
   path: string,
   body?: object,
 ): Promise<T> {
   const { status, text } = await send(target, method, path, body);
-  if (status < 400) return JSON.parse(text) as T;
+  if (status < 400) return (text === "" ? undefined : JSON.parse(text)) as T;
   const { message } = messageIn(text);
   throw new CommandError(message ?? `the server answered ${status}`, status);
 }

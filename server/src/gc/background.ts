@@ -1,4 +1,5 @@
 import type { Backend } from "../registry/backend.ts";
+import { measureBlobs, measureManifests } from "../registry/uncompressed-sizes.ts";
 import { foldUsage } from "../registry/usage.ts";
 import { reviewBlobs } from "./blobs.ts";
 import { emptyHidden } from "./hidden.ts";
@@ -9,16 +10,19 @@ import { purgeUploadSessions, purgeWriteTokens } from "./upload-sessions.ts";
 
 const ROWS_PER_STEP = 100;
 const TRASH_PER_STEP = 400;
+const BLOBS_MEASURED_PER_STEP = 20;
 
 /** How long a kind of work that found nothing, or failed, rests unless it is woken. */
 const REST_MS = 500;
 
+type Work = (backend: Backend, signal: AbortSignal) => Promise<number>;
+
 /**
  * What goes on by itself, in any number of processes at once: runs, and what never needs one (expired sessions, blobs
- * that lost their last link, trash, what was hidden, counters). Each kind finds its work in rows, so that a restart goes
- * on where the last process stood.
+ * that lost their last link, trash, what was hidden, counters, sizes). Each kind finds its work in rows, so that a restart
+ * goes on where the last process stood. What takes long ends early when `signal` aborts.
  */
-const WORK: readonly ((backend: Backend) => Promise<number>)[] = [
+const WORK: readonly Work[] = [
   startScheduledRun,
   workOnRuns,
   (backend) => reviewBlobs(backend, ROWS_PER_STEP),
@@ -27,6 +31,8 @@ const WORK: readonly ((backend: Backend) => Promise<number>)[] = [
   (backend) => purgeUploadSessions(backend, ROWS_PER_STEP),
   (backend) => purgeWriteTokens(backend, ROWS_PER_STEP),
   foldUsage,
+  (backend, signal) => measureBlobs(backend, BLOBS_MEASURED_PER_STEP, signal),
+  (backend) => measureManifests(backend, ROWS_PER_STEP),
 ];
 
 /** Does the work until it is disposed of; then the step that is under way is the last. */
@@ -43,7 +49,7 @@ export function startBackgroundWork(backend: Backend, report: (error: unknown) =
 
 async function repeat(
   backend: Backend,
-  work: (backend: Backend) => Promise<number>,
+  work: Work,
   signal: AbortSignal,
   report: (error: unknown) => void,
 ): Promise<void> {
@@ -51,7 +57,7 @@ async function repeat(
   while (!signal.aborted) {
     let done = 0;
     try {
-      done = await work(backend);
+      done = await work(backend, signal);
       failing = false;
     } catch (error) {
       // Once, until it has succeeded again: a disk that stays full must not be filled with the news of it.

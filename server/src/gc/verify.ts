@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { insertTrash } from "../metadata/blobs.ts";
-import { transact } from "../metadata/database.ts";
+import { type Database, transact } from "../metadata/database.ts";
+import { putBlobUncompressedSize } from "../metadata/uncompressed-sizes.ts";
 import {
   CHECK_COUNT,
   type Finding,
@@ -16,6 +17,8 @@ import { digestAlgorithm, digestOf } from "../model/digest.ts";
 import type { Region } from "../model/region.ts";
 import type { StorageKey } from "../model/storage-key.ts";
 import { type Backend, storeOf } from "../registry/backend.ts";
+import { measureBlob } from "../registry/uncompressed-sizes.ts";
+import { Unpacker } from "../registry/unpacker.ts";
 
 const PAGE = 500;
 /** Blobs that are read and hashed at the same time. */
@@ -59,6 +62,8 @@ export async function verify(
 /** Counts counters anew, and gives up bytes that no row names. What is lost stays lost, and is told of by `verify`. */
 export async function repair(backend: Backend, { full }: { full: boolean }): Promise<void> {
   const { db, now } = backend;
+  // Sizes of manifests rest on those of blobs.
+  if (full) await repairUncompressedSizes(backend);
   await transact(db, repairRows);
   if (!full) return;
   for await (const { region, keys } of unnamedFiles(backend, () => {})) {
@@ -71,6 +76,40 @@ export async function repair(backend: Backend, { full }: { full: boolean }): Pro
   }
 }
 
+/** Unpacks every blob whose bytes are right, and writes down what comes out where that is not what its row says. */
+async function repairUncompressedSizes(backend: Backend): Promise<void> {
+  const { db } = backend;
+  await using unpacker = new Unpacker(backend.unpackLimits);
+  for await (const page of pagesOfBlobs(db)) {
+    for (const blob of page) {
+      if ((await describeBytes(backend, blob)) !== undefined) continue;
+      const bytes = await findRightSize(backend, unpacker, blob);
+      if (bytes !== undefined) await transact(db, (tx) => putBlobUncompressedSize(tx, blob.id, bytes));
+    }
+  }
+}
+
+/** What a blob's uncompressed size should be, if it is known and is not that. */
+async function findRightSize(
+  backend: Backend,
+  unpacker: Unpacker,
+  blob: StoredBlob,
+): Promise<number | undefined> {
+  if (blob.uncompressedSizeBytes === undefined) return undefined;
+  const bytes = await measureBlob(backend, unpacker, blob);
+  return bytes === blob.uncompressedSizeBytes ? undefined : bytes;
+}
+
+async function* pagesOfBlobs(db: Database): AsyncGenerator<StoredBlob[]> {
+  for (let after = 0; ; ) {
+    const page = await listStoredBlobs(db, after, PAGE);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.id;
+    yield page;
+  }
+}
+
 async function verifyBlobs(
   backend: Backend,
   onFinding: (finding: Finding) => void,
@@ -79,29 +118,39 @@ async function verifyBlobs(
   const { db } = backend;
   const { bytes: total } = await sumStoredBlobs(db);
   let done = 0;
-  for (let after = 0; ; ) {
-    const page = await listStoredBlobs(db, after, PAGE);
-    if (page.length === 0) return;
-    after = page.at(-1)?.id ?? after;
+  for await (const page of pagesOfBlobs(db)) {
     const queue = page[Symbol.iterator]();
     const workers = Array.from({ length: HASHED_AT_ONCE }, async () => {
+      await using unpacker = new Unpacker(backend.unpackLimits);
       for (const blob of queue) {
-        const found = await describeBytes(backend, blob);
+        const wrong = await findWrong(backend, unpacker, blob);
         done += blob.sizeBytes;
         onProgress({ stage: "blobs", done, total });
         // Deleted while it was read: its bytes may be gone.
-        if (found === undefined || !(await isStoredBlob(db, blob.id))) continue;
-        const expected = `${blob.sizeBytes} bytes of ${blob.digest}`;
-        onFinding({
-          check: "bytes of a blob",
-          subject: `blob ${blob.id} key ${blob.storageKey}`,
-          found,
-          expected,
-        });
+        if (wrong === undefined || !(await isStoredBlob(db, blob.id))) continue;
+        onFinding({ ...wrong, subject: `blob ${blob.id} key ${blob.storageKey}` });
       }
     });
     await Promise.all(workers);
   }
+}
+
+async function findWrong(
+  backend: Backend,
+  unpacker: Unpacker,
+  blob: StoredBlob,
+): Promise<Omit<Finding, "subject"> | undefined> {
+  const found = await describeBytes(backend, blob);
+  if (found !== undefined) {
+    return { check: "bytes of a blob", found, expected: `${blob.sizeBytes} bytes of ${blob.digest}` };
+  }
+  const right = await findRightSize(backend, unpacker, blob);
+  if (right === undefined) return undefined;
+  return {
+    check: "uncompressed size of a blob",
+    found: String(blob.uncompressedSizeBytes),
+    expected: String(right),
+  };
 }
 
 /** What is wrong with a blob's bytes, if anything is. */

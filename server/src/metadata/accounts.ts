@@ -1,11 +1,13 @@
-import type { TokenScope } from "../model/scope.ts";
+import type { AccountName, RegistryName } from "../model/name.ts";
+import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import type { Queries } from "./database.ts";
 import type { ApiTokenKind, ApiTokenRow } from "./schema.ts";
 
 export interface Account {
   id: number;
   uuid: string;
-  name: string;
+  name: AccountName;
+  createdAt: number;
 }
 
 /** A credential as it is known after the secret was checked. */
@@ -44,24 +46,49 @@ export async function probeInstallation(db: Queries, now: number): Promise<void>
   await db.updateTable("installation").set({ probed_at: now }).where("id", "=", 1).execute();
 }
 
+const ACCOUNT_COLUMNS = ["id", "uuid", "name", "created_at as createdAt"] as const;
+
+/** `undefined` where the name is taken. */
 export async function insertAccount(
   db: Queries,
-  account: { uuid: string; name: string; now: number },
-): Promise<number> {
-  const { id } = await db
+  account: { uuid: string; name: AccountName; now: number },
+): Promise<Account | undefined> {
+  return db
     .insertInto("account")
     .values({ uuid: account.uuid, name: account.name, created_at: account.now })
-    .returning("id")
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .returning(ACCOUNT_COLUMNS)
+    .executeTakeFirst();
+}
+
+export async function findAccountByName(db: Queries, name: AccountName): Promise<Account | undefined> {
+  return db.selectFrom("account").select(ACCOUNT_COLUMNS).where("name", "=", name).executeTakeFirst();
+}
+
+/** A page of the accounts, by name. */
+export async function listAccounts(
+  db: Queries,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<Account[]> {
+  return db
+    .selectFrom("account")
+    .select(ACCOUNT_COLUMNS)
+    .orderBy("name")
+    .limit(limit)
+    .offset(offset)
+    .execute();
+}
+
+export async function countAccounts(db: Queries): Promise<number> {
+  const { accounts } = await db
+    .selectFrom("account")
+    .select((eb) => eb.fn.countAll<number>().as("accounts"))
     .executeTakeFirstOrThrow();
-  return id;
+  return accounts;
 }
 
 export async function getAccount(db: Queries, id: number): Promise<Account> {
-  return db
-    .selectFrom("account")
-    .select(["id", "uuid", "name"])
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
+  return db.selectFrom("account").select(ACCOUNT_COLUMNS).where("id", "=", id).executeTakeFirstOrThrow();
 }
 
 /** The account that the first start made. */
@@ -80,7 +107,7 @@ export interface NewApiToken {
   kind: ApiTokenKind;
   name: string;
   sha256: string;
-  scopes: Iterable<TokenScope>;
+  scopes: readonly GivenScope[];
   registryId: number | undefined;
   expiresAt: number | undefined;
   now: number;
@@ -94,7 +121,7 @@ export async function insertApiToken(db: Queries, token: NewApiToken): Promise<n
       kind: token.kind,
       name: token.name,
       token_sha256: token.sha256,
-      scopes: [...token.scopes].join(" "),
+      scopes: token.scopes.join(" "),
       registry_id: token.registryId ?? null,
       expires_at: token.expiresAt ?? null,
       last_used_at: null,
@@ -156,6 +183,62 @@ export async function getOwnerToken(db: Queries): Promise<ApiToken> {
   return toApiToken(row);
 }
 
+/** A credential as its account's people see it. */
+export interface ListedApiToken {
+  id: number;
+  kind: ApiTokenKind;
+  name: string;
+  scopes: readonly GivenScope[];
+  /** The only registry that it opens, where it is bound to one. */
+  registryName: RegistryName | undefined;
+  createdAt: number;
+  expiresAt: number | undefined;
+  /** To the hour. */
+  lastUsedAt: number | undefined;
+}
+
+/** A page of an account's credentials, newest first. */
+export async function listApiTokens(
+  db: Queries,
+  accountId: number,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<ListedApiToken[]> {
+  const rows = await db
+    .selectFrom("api_token as token")
+    .leftJoin("registry", "registry.id", "token.registry_id")
+    .select([
+      "token.id as id",
+      "token.kind as kind",
+      "token.name as name",
+      "token.scopes as scopes",
+      "registry.name as registryName",
+      "token.created_at as createdAt",
+      "token.expires_at as expiresAt",
+      "token.last_used_at as lastUsedAt",
+    ])
+    .where("token.account_id", "=", accountId)
+    .orderBy("token.id", "desc")
+    .limit(limit)
+    .offset(offset)
+    .execute();
+  return rows.map((row) => ({
+    ...row,
+    scopes: splitScopes(row.scopes),
+    registryName: row.registryName ?? undefined,
+    expiresAt: row.expiresAt ?? undefined,
+    lastUsedAt: row.lastUsedAt ?? undefined,
+  }));
+}
+
+export async function countApiTokens(db: Queries, accountId: number): Promise<number> {
+  const { tokens } = await db
+    .selectFrom("api_token")
+    .select((eb) => eb.fn.countAll<number>().as("tokens"))
+    .where("account_id", "=", accountId)
+    .executeTakeFirstOrThrow();
+  return tokens;
+}
+
 export async function deleteApiToken(db: Queries, id: number): Promise<void> {
   await db.deleteFrom("api_token").where("id", "=", id).execute();
 }
@@ -183,11 +266,15 @@ function toApiToken(row: TokenColumns): ApiToken {
     id: row.id,
     accountId: row.account_id,
     kind: row.kind,
-    scopes: new Set(row.scopes.split(" ") as TokenScope[]),
+    scopes: expandScopes(splitScopes(row.scopes)),
     registryId: row.registry_id ?? undefined,
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
     refreshTokenSha256: row.refresh_token_sha256 ?? undefined,
     createdAt: row.created_at,
   };
+}
+
+function splitScopes(text: string): GivenScope[] {
+  return text.split(" ") as GivenScope[];
 }

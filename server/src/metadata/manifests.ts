@@ -94,7 +94,10 @@ export async function lockManifest(
     .executeTakeFirst();
 }
 
-/** Says that a manifest that is here was pushed again. Returns its id, or `undefined` where it is not here. */
+/**
+ * Says that a manifest that is here was pushed again: its uncompressed size is looked at again too, because what it names
+ * may be here only now. Returns its id, or `undefined` where it is not here.
+ */
 export async function renewManifest(
   db: Queries,
   repositoryId: number,
@@ -103,7 +106,7 @@ export async function renewManifest(
 ): Promise<number | undefined> {
   const row = await db
     .updateTable("manifest")
-    .set({ leased_until: later("leased_until", leasedUntil), updated_at: now })
+    .set({ leased_until: later("leased_until", leasedUntil), measure_after: 0, updated_at: now })
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
     .returning("id")

@@ -1,7 +1,7 @@
 import type { Generated } from "kysely";
 import type { Digest } from "../model/digest.ts";
 import type { GarbageCollectionStatus, GarbageCollectionType, Writes } from "../model/garbage-collection.ts";
-import type { RegistryName, RepositoryName, TagName } from "../model/name.ts";
+import type { AccountName, RegistryName, RepositoryName, TagName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { TierSlug } from "../model/tier.ts";
 
@@ -50,7 +50,7 @@ export interface DataFolderRow {
 export interface AccountRow {
   id: Generated<number>;
   uuid: string;
-  name: string;
+  name: AccountName;
   created_at: number;
 }
 
@@ -144,6 +144,7 @@ export interface ManifestRow {
   holder_count: number;
   leased_until: number;
   depth: Generated<number>;
+  measure_after: Generated<number | null>;
   created_at: number;
   updated_at: number;
 }
@@ -192,6 +193,8 @@ export interface BlobRow {
   region: Region;
   digest: Digest;
   size_bytes: number;
+  uncompressed_size_bytes: Generated<number | null>;
+  measure_after: Generated<number | null>;
   storage_key: string;
   created_at: number;
 }

@@ -56,6 +56,18 @@ const PAUSED = sql`EXISTS (SELECT 1 FROM garbage_collection g
 const UNREVIEWED = sql`NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.blob_id = blob.id)
   AND NOT EXISTS (SELECT 1 FROM blob_review v WHERE v.blob_id = blob.id)`;
 
+/** The rows of manifests whose size was worked out, with all that it rests on. */
+const MEASURED = sql`${LIVING} AND measure_after IS NULL AND NOT EXISTS (
+  SELECT 1 FROM manifest_child e LEFT JOIN manifest c ON c.repository_id = e.repository_id AND c.digest = e.digest
+  WHERE e.manifest_id = manifest.id AND (c.id IS NULL OR c.measure_after IS NOT NULL))`;
+const UNCOMPRESSED = sql`(
+  coalesce((SELECT sum(b.uncompressed_size_bytes) FROM manifest_blob e
+    JOIN repository_blob l ON l.repository_id = e.repository_id AND l.digest = e.digest
+    JOIN blob b ON b.id = l.blob_id WHERE e.manifest_id = manifest.id AND e.position > 0), 0)
+  + coalesce((SELECT sum(c.uncompressed_size_bytes) FROM manifest_child e
+    JOIN manifest c ON c.repository_id = e.repository_id AND c.digest = e.digest
+    WHERE e.manifest_id = manifest.id), 0))`;
+
 const CHECKS: readonly Check[] = [
   {
     name: "reference count of a link",
@@ -139,6 +151,14 @@ const CHECKS: readonly Check[] = [
       WHERE deleted_at IS NULL AND tagged_repository_count + ${TAGGED_CHANGES} <> ${TAGGED}`,
   },
   {
+    name: "uncompressed size of a manifest",
+    find: sql`SELECT 'manifest ' || repository_id || ' ' || digest AS subject, uncompressed_size_bytes AS found,
+      ${UNCOMPRESSED} AS expected FROM manifest WHERE ${MEASURED} AND uncompressed_size_bytes <> ${UNCOMPRESSED}`,
+    // The background adds it up anew.
+    repair: sql`UPDATE manifest SET measure_after = 0
+      WHERE ${MEASURED} AND uncompressed_size_bytes <> ${UNCOMPRESSED}`,
+  },
+  {
     name: "read-only registry",
     find: sql`SELECT 'registry ' || name AS subject, 'read-only' AS found, 'writable: no run pauses it' AS expected
       FROM registry WHERE deleted_at IS NULL AND read_only <> 0 AND NOT ${PAUSED}`,
@@ -195,6 +215,8 @@ export interface StoredBlob {
   region: Region;
   digest: Digest;
   sizeBytes: number;
+  /** `undefined`: not worked out yet. */
+  uncompressedSizeBytes: number | undefined;
   storageKey: StorageKey;
 }
 
@@ -202,12 +224,23 @@ export interface StoredBlob {
 export async function listStoredBlobs(db: Queries, after: number, limit: number): Promise<StoredBlob[]> {
   const rows = await db
     .selectFrom("blob")
-    .select(["id", "region", "digest", "size_bytes as sizeBytes", "storage_key as storageKey"])
+    .select([
+      "id",
+      "region",
+      "digest",
+      "size_bytes as sizeBytes",
+      "uncompressed_size_bytes as uncompressedSizeBytes",
+      "storage_key as storageKey",
+    ])
     .where("id", ">", after)
     .orderBy("id")
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ ...row, storageKey: row.storageKey as StorageKey }));
+  return rows.map((row) => ({
+    ...row,
+    uncompressedSizeBytes: row.uncompressedSizeBytes ?? undefined,
+    storageKey: row.storageKey as StorageKey,
+  }));
 }
 
 export async function sumStoredBlobs(db: Queries): Promise<{ blobs: number; bytes: number }> {

@@ -9,6 +9,12 @@ export type RepositoryName = string & { readonly __brand: "RepositoryName" };
 
 export type TagName = string & { readonly __brand: "TagName" };
 
+/** What an account is called in the command line and the API of its installation. */
+export type AccountName = string & { readonly __brand: "AccountName" };
+
+/** What an account's people call an API token. */
+export type ApiTokenName = string & { readonly __brand: "ApiTokenName" };
+
 /** What the data plane calls `<name>`: registry, slash, repository. */
 export interface RepositoryPath {
   registry: RegistryName;
@@ -58,6 +64,30 @@ export function parseRegistryName(text: string): RegistryName {
     throw new RegistryError("NAME_INVALID", `the registry name ${text} is reserved: choose another`);
   }
   return text as RegistryName;
+}
+
+/**
+ * @throws {RegistryError} NAME_INVALID
+ */
+export function parseAccountName(text: string): AccountName {
+  if (text.length <= MAX_REGISTRY_NAME && REGISTRY_NAME.test(text)) return text as AccountName;
+  throw new RegistryError(
+    "NAME_INVALID",
+    "an account's name has 1 to 63 lower-case letters, digits and hyphens, and begins and ends with a letter or digit",
+  );
+}
+
+/**
+ * @throws {RegistryError} NAME_INVALID
+ */
+export function parseApiTokenName(text: string): ApiTokenName {
+  // It is printed on terminals: what could steer one is no name.
+  if (/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]{1,100}$/u.test(text) && text.trim() === text)
+    return text as ApiTokenName;
+  throw new RegistryError(
+    "NAME_INVALID",
+    "a token's name has 1 to 100 characters that can be seen, without a space at either end",
+  );
 }
 
 /**

@@ -8,6 +8,22 @@ export const TOKEN_SCOPES = [
 ] as const;
 export type TokenScope = (typeof TOKEN_SCOPES)[number];
 
+/** The pair that older tokens have, which together are full access. */
+const PAIR = {
+  read: ["account:read", "registry:read"],
+  write: ["registry:create", "registry:delete", "registry:update"],
+} as const satisfies Record<string, readonly TokenScope[]>;
+
+/** A scope as a token is given it, and as it is stored and listed. */
+export type GivenScope = TokenScope | keyof typeof PAIR;
+
+export const GIVEN_SCOPES: readonly GivenScope[] = [...TOKEN_SCOPES, "read", "write"];
+
+/** What the scopes that a token was given let it do. */
+export function expandScopes(given: readonly GivenScope[]): Set<TokenScope> {
+  return new Set(given.flatMap((scope) => (scope === "read" || scope === "write" ? PAIR[scope] : [scope])));
+}
+
 /** What one request needs on the data plane, or a JWT grants, in one repository. */
 export type Action = "pull" | "push" | "delete";
 

@@ -16,6 +16,7 @@ import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
 import { ManifestParser } from "./manifest-parser.ts";
 import { RunningHashes } from "./running-hashes.ts";
+import type { UnpackLimits } from "./unpacker.ts";
 import { type UnderWay, UploadsUnderWay } from "./uploads-under-way.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -37,6 +38,7 @@ export interface Backend extends AsyncDisposable {
   tiers: Tiers;
   /** Whether what a tier does not include is refused. */
   enforcesLimits: boolean;
+  unpackLimits: UnpackLimits;
   hashes: RunningHashes;
   manifests: ManifestParser;
   /** Rung when there is something for the background to do at once. */
@@ -47,6 +49,9 @@ const NO_LIMITS: UnderWay = {
   sessions: Number.POSITIVE_INFINITY,
   stagedBytes: Number.POSITIVE_INFINITY,
 };
+
+/** Below them is every layer of an image that can be run; a bomb is cut off. */
+const UNPACK_LIMITS: UnpackLimits = { bytes: 64 * 1024 ** 3, milliseconds: 10 * 60 * 1000 };
 
 export interface BackendOptions {
   dataDir: string;
@@ -148,6 +153,7 @@ export function createBackend(parts: {
   sparse?: boolean;
   tiers?: Tiers;
   limits?: "documented" | "none";
+  unpackLimits?: UnpackLimits;
   now?: () => number;
 }): Backend {
   const { db, stores } = parts;
@@ -163,6 +169,7 @@ export function createBackend(parts: {
     sparse: parts.sparse ?? false,
     tiers: parts.tiers ?? DOCUMENTED_TIERS,
     enforcesLimits: parts.limits !== "none",
+    unpackLimits: parts.unpackLimits ?? UNPACK_LIMITS,
     hashes: new RunningHashes(),
     manifests,
     wakeup: new Wakeup(),

@@ -1,5 +1,5 @@
 /** The worker threads there are: a file each in this folder, and an entry each in the bundle. */
-export const WORKERS = ["checkpoint", "parse-manifest"] as const;
+export const WORKERS = ["checkpoint", "parse-manifest", "unpack"] as const;
 
 /**
  * What `new Worker()` is given. The source has the worker's file beside this one; so has the bundle, which

@@ -11,24 +11,18 @@ import { describe } from "vitest";
 import { buildApp } from "../../src/app.ts";
 import { ensureOwner } from "../../src/auth/owner.ts";
 import type { RateLimits } from "../../src/auth/rate-limiter.ts";
-import { newApiTokenSecret, sha256Of } from "../../src/auth/tokens.ts";
 import { startBackgroundWork } from "../../src/gc/background.ts";
-import {
-  getFirstAccountId,
-  insertAccount,
-  insertApiToken,
-  type NewApiToken,
-} from "../../src/metadata/accounts.ts";
+import { getFirstAccountId } from "../../src/metadata/accounts.ts";
 import { Database, type Engine, transact } from "../../src/metadata/database.ts";
 import { openPostgres } from "../../src/metadata/postgres.ts";
 import { insertRegistry } from "../../src/metadata/registries.ts";
 import { openSqlite } from "../../src/metadata/sqlite.ts";
 import { parseRegistryName } from "../../src/model/name.ts";
 import { REGIONS, type Region } from "../../src/model/region.ts";
-import { TOKEN_SCOPES, type TokenScope } from "../../src/model/scope.ts";
+import type { GivenScope } from "../../src/model/scope.ts";
 import { DOCUMENTED_TIERS, type Tiers } from "../../src/model/tier.ts";
 import { type Backend, type BackendOptions, createBackend, openBackend } from "../../src/registry/backend.ts";
-import { createFirstRegistry } from "../../src/registry/registries.ts";
+import type { UnpackLimits } from "../../src/registry/unpacker.ts";
 import type { UnderWay } from "../../src/registry/uploads-under-way.ts";
 import type { BlobStore } from "../../src/storage/blob-store.ts";
 import { MemoryBlobStore } from "../../src/storage/memory.ts";
@@ -70,6 +64,7 @@ export interface TestRegistryOptions {
   /** What subscriptions include, and whether that is enforced; as documented where they are missing. */
   tiers?: Tiers;
   limits?: "documented" | "none";
+  unpackLimits?: UnpackLimits;
   /** A store for every region; in memory where there is none. */
   openStore?: (region: Region) => BlobStore;
   /** A PostgreSQL database that is there already, so that several servers can be on one. */
@@ -93,7 +88,8 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const { uploadLimits, sparse = false, tiers = DOCUMENTED_TIERS, limits = "documented" } = options;
+  const { uploadLimits, sparse = false, unpackLimits } = options;
+  const { tiers = DOCUMENTED_TIERS, limits = "documented" } = options;
   const backend = createBackend({
     db,
     stores,
@@ -102,6 +98,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     sparse,
     tiers,
     limits,
+    ...(unpackLimits === undefined ? {} : { unpackLimits }),
     now: () => db.now() + clock.skipped,
   });
   resources.use(backend);
@@ -200,10 +197,11 @@ export class TestRegistry implements AsyncDisposable {
     });
   }
 
-  /** Creates the owner's registry. */
-  async createRegistry(name: string, region?: string): Promise<void> {
+  /** Creates the registry of the owner, or of another token's account. */
+  async createRegistry(name: string, region?: string, token?: string): Promise<void> {
     const answer = await this.api("POST", "/v2/registry", {
       body: { name, subscription_tier_slug: "professional", ...(region === undefined ? {} : { region }) },
+      ...(token === undefined ? {} : { token }),
     });
     if (answer.status !== 201) throw new Error(`registry ${name} was not created: ${answer.body}`);
   }
@@ -238,27 +236,18 @@ export class TestRegistry implements AsyncDisposable {
   }
 
   /** A token of the owner's account that has these scopes alone. */
-  async tokenWithScopes(...scopes: TokenScope[]): Promise<string> {
-    const accountId = await getFirstAccountId(this.backend.db);
-    return this.#addToken({ accountId, kind: "personal", scopes });
+  async tokenWithScopes(...scopes: GivenScope[]): Promise<string> {
+    const body = { name: "test", scopes };
+    return mustBe(201, await this.api("POST", "/api/v1/tokens", { body })).json.token.secret;
   }
 
-  /** Another account, with a registry and the token of an owner, which is returned. */
-  async addAccount(registryName: string): Promise<string> {
-    const { backend } = this;
-    const now = backend.now();
-    const accountId = await transact(backend.db, (tx) =>
-      insertAccount(tx, { uuid: randomUUID(), name: registryName, now }),
-    );
-    await createFirstRegistry(backend, accountId, { name: parseRegistryName(registryName) });
-    return this.#addToken({ accountId, kind: "owner", scopes: TOKEN_SCOPES });
-  }
-
-  async #addToken(token: Pick<NewApiToken, "accountId" | "kind" | "scopes">): Promise<string> {
-    const { db, now } = this.backend;
-    const secret = newApiTokenSecret();
-    const row = { name: "test", sha256: sha256Of(secret), registryId: undefined, expiresAt: undefined };
-    await transact(db, (tx) => insertApiToken(tx, { ...token, ...row, now: now() }));
+  /** Another account, with a registry of the same name and a token that may do everything, which is returned. */
+  async addAccount(name: string): Promise<string> {
+    mustBe(201, await this.api("POST", "/api/v1/accounts", { body: { name } }));
+    const body = { name: "test", scopes: ["read", "write"] };
+    const answer = mustBe(201, await this.api("POST", `/api/v1/accounts/${name}/tokens`, { body }));
+    const { secret } = answer.json.token;
+    await this.createRegistry(name, undefined, secret);
     return secret;
   }
 

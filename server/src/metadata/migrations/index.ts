@@ -5,6 +5,7 @@ import { sparseAndReferrers } from "./0002-sparse-and-referrers.ts";
 import { access } from "./0003-access.ts";
 import { taggedRepositories } from "./0005-tagged-repositories.ts";
 import { failures } from "./0006-failures.ts";
+import { accountsAndSizes } from "./0007-accounts-and-sizes.ts";
 import type { ColumnTypes } from "./column-types.ts";
 
 /**
@@ -17,6 +18,7 @@ const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0003-access": access,
   "0005-tagged-repositories": taggedRepositories,
   "0006-failures": failures,
+  "0007-accounts-and-sizes": accountsAndSizes,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
