@@ -2,8 +2,9 @@
  * Bundles the server: `node server/build.ts`, or with `--stale` only if it has changed since the last time.
  *
  *   dist/boxyard.js     what is run: turns Node's compile cache on, and loads the newest build
- *   dist/<build>/       a build, named after its content: main.js, a file for each worker thread, and chunks that
- *                       are loaded when they are needed. Worker threads find theirs beside the file that asks
+ *   dist/<build>/       a build, named after its content: main.js, a file for each worker thread, chunks that are
+ *                       loaded when they are needed, and what the page at /docs is made of. Worker threads find theirs
+ *                       beside the file that asks
  *   dist/sources.json   what the newest build was made from
  *
  * A build appears whole (a folder is renamed into place), and is taken into use by replacing boxyard.js: who starts the
@@ -33,7 +34,8 @@ function describeSources(): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  files.push(join(SERVER, "package.json"), join(SERVER, "build.ts"), join(WORKSPACE, "package-lock.json"));
+  files.push(join(SERVER, "package.json"), join(SERVER, "build.ts"));
+  files.push(join(WORKSPACE, "openapi.json"), join(WORKSPACE, "package-lock.json"));
   return Object.fromEntries(
     files.sort().map((file) => {
       const { size, mtimeMs } = statSync(file);
@@ -62,6 +64,7 @@ async function build(): Promise<void> {
   const sources = describeSources();
   const { rolldown } = await import("rolldown");
   const { WORKERS } = await import("./src/workers/worker-url.ts");
+  const { UI_FILES, uiFile } = await import("./src/api/documentation.ts");
   const bundle = await rolldown({
     input: {
       main: join(SERVER, "src/main.ts"),
@@ -78,9 +81,10 @@ async function build(): Promise<void> {
   });
   await bundle.close();
 
-  const files = output.map(
-    (file) => [file.fileName, file.type === "chunk" ? file.code : file.source] as const,
-  );
+  const files: Files = [
+    ...output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source] as const),
+    ...UI_FILES.map((file) => [file, readFileSync(uiFile(file))] as const),
+  ];
   const name = await contentName(files);
   putBuild(name, files);
   const previous = findCurrentBuild();

@@ -10,6 +10,7 @@ import {
   fastify,
   LogController,
 } from "fastify";
+import { documentationRoutes } from "./api/documentation.ts";
 import { answerError as answerManagementError } from "./api/errors.ts";
 import { healthRoutes } from "./api/health.ts";
 import { metricsRoutes } from "./api/metrics.ts";
@@ -108,6 +109,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   );
 
   managementContext(app);
+  documentationRoutes(app);
   healthRoutes(app, backend, readiness);
   metricsRoutes(app, { ...context, rateLimiter: undefined }, { isOpen: openMetrics });
   app.register(dataPlane(context), { prefix: "/v2" });

@@ -19,7 +19,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   gc: ["model", "metadata", "storage", "registry"],
   workers: ["model", "metadata", "storage"],
   oci: ["model", "metadata", "registry", "auth"],
-  api: ["model", "metadata", "registry", "auth", "gc"],
+  // It serves the description that is made from its schemas.
+  api: ["model", "metadata", "registry", "auth", "gc", "../../openapi.json"],
   process: ["config.ts", "metadata", "registry"],
   cli: ["config.ts"],
 };

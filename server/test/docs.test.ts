@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { describeApi, OPENAPI_FILE } from "../openapi.ts";
 import { RESPONSES as API } from "../src/api/errors.ts";
 import { helpText } from "../src/config.ts";
 import { RESPONSES as OCI } from "../src/oci/errors.ts";
@@ -31,4 +32,8 @@ describe("the catalogue of errors", () => {
 
 test("the page of settings is what --help prints", () => {
   expect(page("settings.md")).toContain(`\`\`\`text\n${helpText()}\`\`\`\n`);
+});
+
+test("openapi.json is what the routes say; `npm run openapi` writes it", async () => {
+  expect(readFileSync(OPENAPI_FILE, "utf8")).toBe(await describeApi());
 });

@@ -6,23 +6,27 @@ import { Count, operation } from "./operation.ts";
 import type { ApiContext } from "./plane.ts";
 
 const AccountBody = Type.Object({
-  account: Type.Object({
-    droplet_limit: Count,
-    floating_ip_limit: Count,
-    email: Type.String(),
-    name: Type.String(),
-    uuid: Type.String({ format: "uuid" }),
-    email_verified: Type.Boolean(),
-    status: Type.Enum(["active"]),
-    status_message: Type.String(),
-    team: Type.Object({ uuid: Type.String({ format: "uuid" }), name: Type.String() }),
-  }),
+  account: Type.Object(
+    {
+      droplet_limit: Count,
+      floating_ip_limit: Count,
+      email: Type.String(),
+      name: Type.String(),
+      uuid: Type.String({ format: "uuid" }),
+      email_verified: Type.Boolean(),
+      status: Type.Enum(["active"]),
+      status_message: Type.String(),
+      team: Type.Object({ uuid: Type.String({ format: "uuid" }), name: Type.String() }),
+    },
+    { title: "Account" },
+  ),
 });
 
 export function accountRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get(
     "/",
     operation(context, ["account:read"], {
+      id: "get",
       summary: "Get the account that the token is of",
       success: { 200: AccountBody },
     }),

@@ -10,11 +10,14 @@ import { presentTime } from "./time.ts";
 
 const NewAccount = Type.Object({ name: Type.String() });
 
-const AccountBody = Type.Object({
-  uuid: Type.String({ format: "uuid" }),
-  name: Type.String(),
-  created_at: Time,
-});
+const AccountBody = Type.Object(
+  {
+    uuid: Type.String({ format: "uuid" }),
+    name: Type.String(),
+    created_at: Time,
+  },
+  { title: "ListedAccount" },
+);
 
 /** Accounts are the installation's: its owner makes and sees them. */
 export function accountsRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -24,6 +27,7 @@ export function accountsRoutes(app: FastifyInstance, context: ApiContext): void 
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     "/accounts",
     ownerOperation(context, refusal, {
+      id: "list_accounts",
       summary: "List the accounts of the installation, by name",
       querystring: PageQuery,
       success: { 200: Type.Object({ accounts: Type.Array(AccountBody), ...LISTED }) },
@@ -45,6 +49,7 @@ export function accountsRoutes(app: FastifyInstance, context: ApiContext): void 
   app.post<{ Body: Static<typeof NewAccount> }>(
     "/accounts",
     ownerOperation(context, refusal, {
+      id: "create_account",
       summary: "Make an account",
       body: NewAccount,
       success: { 201: Type.Object({ account: AccountBody }) },

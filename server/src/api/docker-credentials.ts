@@ -14,13 +14,20 @@ import type { ApiContext } from "./plane.ts";
 
 const CredentialsQuery = Type.Object({
   expiry_seconds: Type.Optional(ExpirySeconds),
-  read_write: Type.Optional(Type.Boolean({ default: false })),
+  read_write: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: "Whether it may push and delete; that takes registry:update too.",
+    }),
+  ),
 });
 
-/** A docker config.json. */
-const CredentialsBody = Type.Object({
-  auths: Type.Record(Type.String(), Type.Object({ auth: Type.String() })),
-});
+const CredentialsBody = Type.Object(
+  {
+    auths: Type.Record(Type.String(), Type.Object({ auth: Type.String() })),
+  },
+  { title: "DockerCredentials", description: "A docker config.json." },
+);
 
 type CredentialsRequest = FastifyRequest<{ Querystring: Static<typeof CredentialsQuery> }>;
 
@@ -30,6 +37,7 @@ export function onlyDockerCredentialRoutes(app: FastifyInstance, context: ApiCon
     "/docker-credentials",
     {
       ...operation(context, ["registry:read"], {
+        id: "get_dockerCredentials",
         summary: "Make a credential for the account's oldest registry",
         querystring: CredentialsQuery,
         success: { 200: CredentialsBody },
@@ -52,6 +60,7 @@ export function dockerCredentialRoutes(app: FastifyInstance, context: ApiContext
     "/:registry_name/docker-credentials",
     {
       ...operation(context, ["registry:read"], {
+        id: "get_dockerCredentials",
         summary: "Make a credential for a registry",
         params: RegistryParams,
         querystring: CredentialsQuery,

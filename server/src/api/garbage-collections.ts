@@ -28,19 +28,22 @@ const StartBody = Type.Object({
 
 const CancelBody = Type.Object({ cancel: Type.Optional(Type.Boolean()) });
 
-const RunBody = Type.Object({
-  uuid: Type.String({ format: "uuid" }),
-  registry_name: Type.String(),
-  status: Type.Enum(GARBAGE_COLLECTION_STATUSES),
-  type: Type.Enum(GARBAGE_COLLECTION_TYPES),
-  created_at: Time,
-  updated_at: Time,
-  blobs_deleted: Count,
-  freed_bytes: Count,
-  // Ours: a step that fails is tried again, up to five times.
-  failures: Count,
-  failure: Type.Union([Type.String(), Type.Null()]),
-});
+const RunBody = Type.Object(
+  {
+    uuid: Type.String({ format: "uuid" }),
+    registry_name: Type.String(),
+    status: Type.Enum(GARBAGE_COLLECTION_STATUSES),
+    type: Type.Enum(GARBAGE_COLLECTION_TYPES),
+    created_at: Time,
+    updated_at: Time,
+    blobs_deleted: Count,
+    freed_bytes: Count,
+    // Ours: a step that fails is tried again, up to five times.
+    failures: Count,
+    failure: Type.Union([Type.String(), Type.Null()]),
+  },
+  { title: "GarbageCollection" },
+);
 
 const ListBody = Type.Object({ garbage_collections: Type.Array(RunBody), ...LISTED });
 
@@ -52,6 +55,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   app.post<{ Params: Static<typeof RegistryParams>; Body: Static<typeof StartBody> }>(
     "/:registry_name/garbage-collection",
     operation(context, ["registry:update"], {
+      id: "run_garbageCollection",
       summary: "Start garbage collection",
       params: RegistryParams,
       body: StartBody,
@@ -75,6 +79,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   app.get<{ Params: Static<typeof RegistryParams> }>(
     "/:registry_name/garbage-collection",
     operation(context, ["registry:read"], {
+      id: "get_garbageCollection",
       summary: "Get the garbage collection that is active",
       params: RegistryParams,
       success: { 200: One },
@@ -90,6 +95,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   app.get<{ Params: Static<typeof RegistryParams>; Querystring: Static<typeof PageQuery> }>(
     "/:registry_name/garbage-collections",
     operation(context, ["registry:read"], {
+      id: "list_garbageCollections",
       summary: "List a registry's garbage collections, newest first",
       params: RegistryParams,
       querystring: PageQuery,
@@ -119,6 +125,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   app.put<{ Params: Static<typeof RunParams>; Body: Static<typeof CancelBody> }>(
     "/:registry_name/garbage-collection/:garbage_collection_uuid",
     operation(context, ["registry:update"], {
+      id: "update_garbageCollection",
       summary: "Cancel the garbage collection that is active",
       params: RunParams,
       body: CancelBody,

@@ -12,16 +12,19 @@ import { presentTime } from "./time.ts";
 
 const ManifestParams = Type.Object({ ...RepositoryParams.properties, manifest_digest: Type.String() });
 
-export const ManifestBody = Type.Object({
-  digest: Type.String(),
-  registry_name: Type.String(),
-  repository: Type.String(),
-  compressed_size_bytes: Count,
-  size_bytes: Count,
-  updated_at: Time,
-  tags: Type.Array(Type.String()),
-  blobs: Type.Array(Type.Object({ digest: Type.String(), compressed_size_bytes: Count })),
-});
+export const ManifestBody = Type.Object(
+  {
+    digest: Type.String(),
+    registry_name: Type.String(),
+    repository: Type.String(),
+    compressed_size_bytes: Count,
+    size_bytes: Count,
+    updated_at: Time,
+    tags: Type.Array(Type.String()),
+    blobs: Type.Array(Type.Object({ digest: Type.String(), compressed_size_bytes: Count })),
+  },
+  { title: "Manifest" },
+);
 
 const ListBody = Type.Object({ manifests: Type.Array(ManifestBody), ...LISTED });
 
@@ -32,6 +35,7 @@ export function manifestRoutes(app: FastifyInstance, context: ApiContext): void 
     app.get<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>(
       `${path}/digests`,
       operation(context, ["registry:read"], {
+        id: "list_repositoryManifests",
         summary: "List a repository's manifests, newest first",
         params: RepositoryParams,
         querystring: PageQuery,
@@ -59,6 +63,7 @@ export function manifestRoutes(app: FastifyInstance, context: ApiContext): void 
     app.delete<{ Params: Static<typeof ManifestParams> }>(
       `${path}/digests/:manifest_digest`,
       operation(context, ["registry:delete"], {
+        id: "delete_repositoryManifest",
         summary: "Delete a manifest, and every tag on it",
         params: ManifestParams,
         success: { 204: Nothing },

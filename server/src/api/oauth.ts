@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { apiTokenOf } from "../auth/access.ts";
 import { revoke } from "../auth/tokens.ts";
 import { Count, openOperation, operation } from "./operation.ts";
@@ -8,12 +8,17 @@ import type { ApiContext } from "./plane.ts";
 /** A token has some hundred bytes. */
 const MAX_FORM_BYTES = 16 * 1024;
 
-const TokenInfoBody = Type.Object({
-  resource_owner_id: Count,
-  scopes: Type.Array(Type.String()),
-  expires_in_seconds: Type.Union([Count, Type.Null()]),
-  created_at: Count,
-});
+const TokenInfoBody = Type.Object(
+  {
+    resource_owner_id: Count,
+    scopes: Type.Array(Type.String()),
+    expires_in_seconds: Type.Union([Count, Type.Null()]),
+    created_at: Count,
+  },
+  { title: "TokenInfo" },
+);
+
+const RevokeBody = Type.Object({ token: Type.Optional(Type.String()) });
 
 /** What clients ask of DigitalOcean's control panel when they log in and out. */
 export function oauthRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -22,6 +27,7 @@ export function oauthRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get(
     "/oauth/token/info",
     operation(context, [], {
+      id: "get_tokenInfo",
       summary: "Say what the token is that the request is made with",
       success: { 200: TokenInfoBody },
     }),
@@ -42,21 +48,24 @@ export function oauthRoutes(app: FastifyInstance, context: ApiContext): void {
     group.addContentTypeParser(
       "application/x-www-form-urlencoded",
       { parseAs: "string", bodyLimit: MAX_FORM_BYTES },
-      (_request, body, parsed) => parsed(null, new URLSearchParams(body as string)),
+      (_request, body, parsed) => parsed(null, Object.fromEntries(new URLSearchParams(body as string))),
     );
     // Whoever has a token may end it. A token that is not there is ended already (RFC 7009 §2.2): who logs out of a
     // server that was never logged in to sends none.
-    group.post<{ Body: URLSearchParams | undefined }>(
+    group.post<{ Body: Static<typeof RevokeBody> }>(
       "/oauth/revoke",
       openOperation({
+        id: "revoke",
         summary: "End the token that a form's field of that name holds",
+        consumes: ["application/x-www-form-urlencoded"],
+        body: RevokeBody,
         success: { 200: Type.Object({}) },
-        refusals: [403, 413, 415, 507],
+        refusals: [400, 403, 413, 415, 422, 507],
       }),
       async (request) => {
-        const secret = request.body?.get("token") ?? "";
+        const { token = "" } = request.body;
 
-        await revoke(backend.db, secret);
+        await revoke(backend.db, token);
 
         return {};
       },

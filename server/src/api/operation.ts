@@ -2,11 +2,14 @@ import { type TSchema, Type } from "typebox";
 import { type AccessContext, type Guard, requireOwner, requireScope } from "../auth/access.ts";
 import type { TokenScope } from "../model/scope.ts";
 
-export const Refusal = Type.Object({
-  id: Type.String(),
-  message: Type.String(),
-  request_id: Type.String(),
-});
+export const Refusal = Type.Object(
+  {
+    id: Type.String({ description: "A word for programs." }),
+    message: Type.String({ description: "A sentence for people." }),
+    request_id: Type.String({ description: "As in the header x-request-id and in the server's log." }),
+  },
+  { title: "Refusal" },
+);
 
 /** A 204 has no body. */
 export const Nothing = Type.Null();
@@ -19,16 +22,19 @@ export const RegistryParams = Type.Object({ registry_name: Type.String() });
 
 export const RepositoryParams = Type.Object({
   registry_name: Type.String(),
-  /** A slash in it is written `%2F`. */
-  repository_name: Type.String(),
+  repository_name: Type.String({ description: "A slash in it is written `%2F`." }),
 });
 
 /** What a route takes and answers. */
 interface Description {
+  /** The name that DigitalOcean's description has for it, without its family; clients' methods are named after it. */
+  id: string;
   summary: string;
   params?: TSchema;
   querystring?: TSchema;
+  /** JSON, unless `consumes` says what else. */
   body?: TSchema;
+  consumes?: readonly string[];
   /** What it answers where it does what it is asked to, by status. */
   success: Readonly<Record<number, TSchema>>;
   /** The statuses of its refusals, besides those that every operation has. */
@@ -52,7 +58,8 @@ export function ownerOperation(
   refusal: string,
   description: Description,
 ): { onRequest: Guard; schema: object } {
-  return guarded(requireOwner(context, refusal), [], description);
+  const summary = `${description.summary}; for the owner's token alone`;
+  return guarded(requireOwner(context, refusal), [], { ...description, summary });
 }
 
 function guarded(
@@ -65,7 +72,11 @@ function guarded(
 }
 
 /** As {@link operation}, for a route that anybody may call. */
-export function openOperation({ success, refusals = [], ...description }: Description): { schema: object } {
+export function openOperation({ id, success, refusals = [], ...description }: Description): {
+  schema: object;
+} {
   const refused = Object.fromEntries([...refusals, 500].map((status) => [status, Refusal]));
-  return { schema: { ...description, response: { ...success, ...refused, default: Refusal } } };
+  return {
+    schema: { operationId: id, ...description, response: { ...success, ...refused, default: Refusal } },
+  };
 }

@@ -22,9 +22,10 @@ const Link = Type.Optional(Type.String({ format: "uri" }));
 
 /** What every list has beside its items. */
 export const LISTED = {
-  links: Type.Object({
-    pages: Type.Optional(Type.Object({ first: Link, prev: Link, next: Link, last: Link })),
-  }),
+  links: Type.Object(
+    { pages: Type.Optional(Type.Object({ first: Link, prev: Link, next: Link, last: Link })) },
+    { title: "Links" },
+  ),
   meta: Type.Object({ total: Count }),
 };
 

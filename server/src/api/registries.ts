@@ -36,20 +36,26 @@ const ValidateNameBody = Type.Object({ name: Type.String() });
 
 const ListQuery = Type.Object({ uuid: Type.Optional(Type.String()) });
 
-const RegistryBody = Type.Object({
-  name: Type.String(),
-  uuid: Type.String({ format: "uuid" }),
-  created_at: Time,
-  region: Type.String(),
-  storage_usage_bytes: Count,
-  storage_usage_bytes_updated_at: Time,
-  read_only: Type.Boolean(),
-});
+const RegistryBody = Type.Object(
+  {
+    name: Type.String(),
+    uuid: Type.String({ format: "uuid" }),
+    created_at: Time,
+    region: Type.String(),
+    storage_usage_bytes: Count,
+    storage_usage_bytes_updated_at: Time,
+    read_only: Type.Boolean(),
+  },
+  { title: "Registry" },
+);
 
-const SubscribedRegistryBody = Type.Object({
-  ...RegistryBody.properties,
-  subscription: Type.Optional(SubscriptionBody),
-});
+const SubscribedRegistryBody = Type.Object(
+  {
+    ...RegistryBody.properties,
+    subscription: Type.Optional(SubscriptionBody),
+  },
+  { title: "SubscribedRegistry" },
+);
 
 const ListBody = Type.Object({
   registries: Type.Array(SubscribedRegistryBody),
@@ -66,6 +72,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
   app.get(
     "/",
     operation(context, ["registry:read"], {
+      id: "get",
       summary: "Get the account's only registry",
       success: { 200: One },
       refusals: [404, 412],
@@ -80,6 +87,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
   app.post<{ Body: Static<typeof CreateBody> }>(
     "/",
     operation(context, ["registry:create"], {
+      id: "create",
       summary: "Create the account's first registry, and its subscription",
       body: CreateBody,
       success: { 201: One },
@@ -97,6 +105,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
   app.delete(
     "/",
     operation(context, ["registry:delete"], {
+      id: "delete",
       summary: "Delete the account's only registry, and all that is in it",
       success: { 204: Nothing },
       refusals: [404, 412, 507],
@@ -117,6 +126,7 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
   const One = Type.Object({ registry: RegistryBody });
 
   const listing = operation(context, ["registry:read"], {
+    id: "list",
     summary: "List the account's registries, oldest first",
     querystring: ListQuery,
     success: { 200: ListBody },
@@ -144,6 +154,7 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
   app.post<{ Body: Static<typeof CreateBody> }>(
     "/",
     operation(context, ["registry:create"], {
+      id: "create",
       summary: "Create a registry",
       body: CreateBody,
       success: { 201: One },
@@ -161,6 +172,7 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
   app.get<{ Params: Static<typeof RegistryParams> }>(
     "/:registry_name",
     operation(context, ["registry:read"], {
+      id: "get",
       summary: "Get a registry by its name, or by its UUID",
       params: RegistryParams,
       success: { 200: One },
@@ -176,6 +188,7 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
   app.delete<{ Params: Static<typeof RegistryParams> }>(
     "/:registry_name",
     operation(context, ["registry:delete"], {
+      id: "delete",
       summary: "Delete a registry, and all that is in it",
       params: RegistryParams,
       success: { 204: Nothing },
@@ -196,6 +209,7 @@ export function validateNameRoutes(app: FastifyInstance, context: ApiContext): v
   app.post<{ Body: Static<typeof ValidateNameBody> }>(
     "/validate-name",
     operation(context, ["registry:create"], {
+      id: "validate_name",
       summary: "Say whether a registry of that name could be created",
       body: ValidateNameBody,
       success: { 204: Nothing },

@@ -19,25 +19,31 @@ const TokenPageQuery = Type.Object({
 
 const ListBody = Type.Object({
   repositories: Type.Array(
-    Type.Object({
-      registry_name: Type.String(),
-      name: Type.String(),
-      latest_manifest: Type.Optional(ManifestBody),
-      tag_count: Count,
-      manifest_count: Count,
-    }),
+    Type.Object(
+      {
+        registry_name: Type.String(),
+        name: Type.String(),
+        latest_manifest: Type.Optional(ManifestBody),
+        tag_count: Count,
+        manifest_count: Count,
+      },
+      { title: "Repository" },
+    ),
   ),
   ...LISTED,
 });
 
 const TaggedListBody = Type.Object({
   repositories: Type.Array(
-    Type.Object({
-      registry_name: Type.String(),
-      name: Type.String(),
-      latest_tag: TagBody,
-      tag_count: Count,
-    }),
+    Type.Object(
+      {
+        registry_name: Type.String(),
+        name: Type.String(),
+        latest_tag: TagBody,
+        tag_count: Count,
+      },
+      { title: "TaggedRepository" },
+    ),
   ),
   ...LISTED,
 });
@@ -50,6 +56,7 @@ export function taggedRepositoryRoutes(app: FastifyInstance, context: ApiContext
   app.get<{ Params: Static<typeof RegistryParams>; Querystring: Static<typeof PageQuery> }>(
     "/:registry_name/repositories",
     operation(context, ["registry:read"], {
+      id: "list_repositories",
       summary: "List a registry's repositories that have tags, by name",
       params: RegistryParams,
       querystring: PageQuery,
@@ -95,6 +102,7 @@ export function repositoryRoutes(app: FastifyInstance, context: ApiContext): voi
   app.get<{ Params: Static<typeof RegistryParams>; Querystring: Static<typeof TokenPageQuery> }>(
     "/:registry_name/repositoriesV2",
     operation(context, ["registry:read"], {
+      id: "list_repositoriesV2",
       summary: "List a registry's repositories, by name",
       params: RegistryParams,
       querystring: TokenPageQuery,
@@ -149,6 +157,7 @@ export function repositoryDeletionRoutes(app: FastifyInstance, context: ApiConte
   app.delete<{ Params: Static<typeof RepositoryParams> }>(
     "/:registry_name/repositories/:repository_name",
     operation(context, ["registry:delete"], {
+      id: "delete_repository",
       summary: "Delete a repository, and all that is in it",
       params: RepositoryParams,
       success: { 204: Nothing },

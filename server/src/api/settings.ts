@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { requireScope } from "../auth/access.ts";
+import { type Static, Type } from "typebox";
 import { changeGarbageCollectionSettings } from "../gc/schedule.ts";
 import {
   type GarbageCollectionSettings,
@@ -7,30 +7,77 @@ import {
   type Schedule,
 } from "../metadata/registries.ts";
 import type { RepositorySettings } from "../metadata/repositories.ts";
-import { RegistryError } from "../model/errors.ts";
 import { GARBAGE_COLLECTION_TYPES, WRITES, type Writes } from "../model/garbage-collection.ts";
 import { parseRepositoryName } from "../model/name.ts";
 import { makeRegistryPublic } from "../registry/registries.ts";
 import { changeRepositorySettings, findRepositorySettings } from "../registry/repositories.ts";
-import { oneOf, parseObject } from "./bodies.ts";
+import { operation, RegistryParams, RepositoryParams, Time } from "./operation.ts";
 import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-interface RegistryRequest {
-  Params: { registry_name: string };
-}
+/** No setting is ignored: who misspells one is told. */
+const STRICT = { additionalProperties: false };
 
-interface RepositoryRequest {
-  Params: { registry_name: string; repository_name: string };
-}
+const Null = Type.Null();
+const Flag = Type.Unsafe<boolean | null>({ type: ["boolean", "null"] });
+const WritesOrNull = Type.Unsafe<Writes | null>({ enum: [...WRITES, null] });
+
+const DEFAULT_TYPE = "untagged manifests and unreferenced blobs";
+const RunType = Type.Enum(GARBAGE_COLLECTION_TYPES, { default: DEFAULT_TYPE });
+const Cron = Type.String({ description: "A cron expression of five fields, in UTC." });
+
+/** Changes what is named; null puts a setting back to what it is without one. */
+const RegistryChange = Type.Object(
+  {
+    public: Type.Optional(Flag),
+    garbage_collection: Type.Optional(
+      Type.Object(
+        {
+          writes: Type.Optional(WritesOrNull),
+          schedule: Type.Optional(
+            Type.Union([Type.Object({ cron: Cron, type: Type.Optional(RunType) }, STRICT), Null]),
+          ),
+        },
+        STRICT,
+      ),
+    ),
+  },
+  STRICT,
+);
+
+const RepositoryChange = Type.Object({ public: Type.Optional(Flag), sparse: Type.Optional(Flag) }, STRICT);
+
+const RegistrySettingsBody = Type.Object({
+  settings: Type.Object(
+    {
+      public: Type.Boolean(),
+      garbage_collection: Type.Object({
+        writes: WritesOrNull,
+        schedule: Type.Union([Type.Object({ cron: Cron, type: RunType }), Null]),
+        next_run_at: Type.Union([Time, Null]),
+      }),
+    },
+    { title: "RegistrySettings" },
+  ),
+});
+
+const RepositorySettingsBody = Type.Object({
+  settings: Type.Object({ public: Type.Boolean(), sparse: Flag }, { title: "RepositorySettings" }),
+});
 
 export function settingsRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend } = context;
 
-  app.get<RegistryRequest>(
+  app.get<{ Params: Static<typeof RegistryParams> }>(
     "/registries/:registry_name/settings",
-    { onRequest: requireScope(context, "registry:read") },
+    operation(context, ["registry:read"], {
+      id: "get_registrySettings",
+      summary: "Get a registry's settings",
+      params: RegistryParams,
+      success: { 200: RegistrySettingsBody },
+      refusals: [404],
+    }),
     async (request) => {
       const registry = await registryOf(backend, request);
 
@@ -39,25 +86,38 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     },
   );
 
-  // Changes what is named; null puts a setting back to what it is without one.
-  app.patch<RegistryRequest & { Body: unknown }>(
+  app.patch<{ Params: Static<typeof RegistryParams>; Body: Static<typeof RegistryChange> }>(
     "/registries/:registry_name/settings",
-    { onRequest: requireScope(context, "registry:update") },
+    operation(context, ["registry:update"], {
+      id: "update_registrySettings",
+      summary: "Change those of a registry's settings that are named; null puts one back",
+      params: RegistryParams,
+      body: RegistryChange,
+      success: { 200: RegistrySettingsBody },
+      refusals: [400, 404, 422, 507],
+    }),
     async (request) => {
-      const { isPublic, garbageCollection } = parseRegistryChange(request.body);
+      const { public: wanted, garbage_collection: garbageCollection = {} } = request.body;
+      const isPublic = wanted === undefined ? undefined : (wanted ?? false);
       const registry = await registryOf(backend, request);
 
       // First what may be refused: a refusal changes nothing.
-      const changed = await changeGarbageCollectionSettings(backend, registry, garbageCollection);
+      const changed = await changeGarbageCollectionSettings(backend, registry, changeOf(garbageCollection));
       if (isPublic !== undefined) await makeRegistryPublic(backend, registry, isPublic);
       return presentRegistrySettings(isPublic ?? registry.isPublic, changed);
     },
   );
 
   // A repository's may be set before the first push to it.
-  app.get<RepositoryRequest>(
+  app.get<{ Params: Static<typeof RepositoryParams> }>(
     "/registries/:registry_name/repositories/:repository_name/settings",
-    { onRequest: requireScope(context, "registry:read") },
+    operation(context, ["registry:read"], {
+      id: "get_repositorySettings",
+      summary: "Get a repository's settings",
+      params: RepositoryParams,
+      success: { 200: RepositorySettingsBody },
+      refusals: [404, 422],
+    }),
     async (request) => {
       const repository = parseRepositoryName(request.params.repository_name);
       const registry = await registryOf(backend, request);
@@ -66,12 +126,23 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     },
   );
 
-  app.patch<RepositoryRequest & { Body: unknown }>(
+  app.patch<{ Params: Static<typeof RepositoryParams>; Body: Static<typeof RepositoryChange> }>(
     "/registries/:registry_name/repositories/:repository_name/settings",
-    { onRequest: requireScope(context, "registry:update") },
+    operation(context, ["registry:update"], {
+      id: "update_repositorySettings",
+      summary: "Change those of a repository's settings that are named; null puts one back",
+      params: RepositoryParams,
+      body: RepositoryChange,
+      success: { 200: RepositorySettingsBody },
+      refusals: [400, 404, 422, 507],
+    }),
     async (request) => {
+      const { public: isPublic, sparse } = request.body;
       const repository = parseRepositoryName(request.params.repository_name);
-      const change = parseRepositoryChange(request.body);
+      const change: Partial<RepositorySettings> = {
+        ...(isPublic !== undefined && { isPublic: isPublic ?? false }),
+        ...(sparse !== undefined && { sparse: sparse ?? undefined }),
+      };
       const registry = await registryOf(backend, request);
 
       return presentRepositorySettings(
@@ -81,74 +152,22 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
   );
 }
 
-interface RegistryChange {
-  isPublic: boolean | undefined;
-  garbageCollection: GarbageCollectionChange;
-}
+type GarbageCollectionChange = NonNullable<Static<typeof RegistryChange>["garbage_collection"]>;
 
-interface GarbageCollectionChange {
+function changeOf({ writes, schedule }: GarbageCollectionChange): {
   writes?: Writes | undefined;
   schedule?: Schedule | undefined;
-}
-
-function parseRegistryChange(body: unknown): RegistryChange {
-  const { public: wanted, garbage_collection: garbageCollection, ...others } = parseObject(body);
-  refuseUnknown(others, "");
+} {
   return {
-    isPublic: wanted === undefined ? undefined : (parseFlag(wanted, "public") ?? false),
-    garbageCollection: parseGarbageCollectionChange(garbageCollection),
+    ...(writes !== undefined && { writes: writes ?? undefined }),
+    ...(schedule !== undefined && { schedule: schedule ? { type: DEFAULT_TYPE, ...schedule } : undefined }),
   };
-}
-
-function parseGarbageCollectionChange(wanted: unknown): GarbageCollectionChange {
-  const { writes, schedule, ...others } = parseObject(wanted);
-  refuseUnknown(others, "garbage_collection.");
-  const change: GarbageCollectionChange = {};
-  if (writes !== undefined) {
-    change.writes = writes === null ? undefined : oneOf(writes, WRITES, "garbage_collection.writes");
-  }
-  if (schedule !== undefined) change.schedule = schedule === null ? undefined : parseSchedule(schedule);
-  return change;
-}
-
-function parseRepositoryChange(body: unknown): Partial<RepositorySettings> {
-  const { public: isPublic, sparse, ...others } = parseObject(body);
-  refuseUnknown(others, "");
-  const change: Partial<RepositorySettings> = {};
-  if (isPublic !== undefined) change.isPublic = parseFlag(isPublic, "public") ?? false;
-  if (sparse !== undefined) change.sparse = parseFlag(sparse, "sparse");
-  return change;
-}
-
-/** Whether a setting is to be on; `undefined`: as it is where nobody has set it. */
-function parseFlag(value: unknown, name: string): boolean | undefined {
-  if (value === null) return undefined;
-  if (typeof value === "boolean") return value;
-  throw new RegistryError("SETTING_INVALID", `${name} is true, false or null`);
-}
-
-function parseSchedule(value: unknown): Schedule {
-  const { cron, type = "untagged manifests and unreferenced blobs", ...others } = parseObject(value);
-  refuseUnknown(others, "garbage_collection.schedule.");
-  if (typeof cron !== "string") {
-    throw new RegistryError(
-      "SETTING_INVALID",
-      'garbage_collection.schedule.cron is a cron expression, for example "0 3 * * *"',
-    );
-  }
-  return { cron, type: oneOf(type, GARBAGE_COLLECTION_TYPES, "garbage_collection.schedule.type") };
-}
-
-function refuseUnknown(others: Record<string, unknown>, prefix: string): void {
-  const [name] = Object.keys(others);
-  if (name === undefined) return;
-  throw new RegistryError("SETTING_INVALID", `there is no setting ${prefix}${name}`);
 }
 
 function presentRegistrySettings(
   isPublic: boolean,
   { writes, schedule, nextAt }: GarbageCollectionSettings,
-): object {
+): Static<typeof RegistrySettingsBody> {
   return {
     settings: {
       public: isPublic,
@@ -161,6 +180,9 @@ function presentRegistrySettings(
   };
 }
 
-function presentRepositorySettings({ isPublic, sparse }: RepositorySettings): object {
+function presentRepositorySettings({
+  isPublic,
+  sparse,
+}: RepositorySettings): Static<typeof RepositorySettingsBody> {
   return { settings: { public: isPublic, sparse: sparse ?? null } };
 }

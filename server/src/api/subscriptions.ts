@@ -10,25 +10,33 @@ import { Count, operation, Time } from "./operation.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
-const TierBody = Type.Object({
-  name: Type.String(),
-  slug: Type.Enum(TIER_SLUGS),
-  /** 0: unlimited. */
-  included_repositories: Count,
-  included_storage_bytes: Count,
-  allow_storage_overage: Type.Boolean(),
-  included_bandwidth_bytes: Count,
-  monthly_price_in_cents: Count,
-  storage_overage_price_in_cents: Type.Optional(Count),
-});
+const TierBody = Type.Object(
+  {
+    name: Type.String(),
+    slug: Type.Enum(TIER_SLUGS),
+    included_repositories: Type.Integer({ minimum: 0, description: "0: unlimited." }),
+    included_storage_bytes: Count,
+    allow_storage_overage: Type.Boolean(),
+    included_bandwidth_bytes: Count,
+    monthly_price_in_cents: Count,
+    storage_overage_price_in_cents: Type.Optional(Count),
+  },
+  { title: "Tier" },
+);
 
-export const SubscriptionBody = Type.Object({ tier: TierBody, created_at: Time, updated_at: Time });
+export const SubscriptionBody = Type.Object(
+  { tier: TierBody, created_at: Time, updated_at: Time },
+  { title: "Subscription" },
+);
 
-const OfferedTierBody = Type.Object({
-  ...TierBody.properties,
-  eligible: Type.Boolean(),
-  eligibility_reasons: Type.Optional(Type.Array(Type.Enum(["OverRepositoryLimit", "OverStorageLimit"]))),
-});
+const OfferedTierBody = Type.Object(
+  {
+    ...TierBody.properties,
+    eligible: Type.Boolean(),
+    eligibility_reasons: Type.Optional(Type.Array(Type.Enum(["OverRepositoryLimit", "OverStorageLimit"]))),
+  },
+  { title: "OfferedTier" },
+);
 
 const OptionsBody = Type.Object({
   options: Type.Object({
@@ -47,6 +55,7 @@ export function subscriptionRoutes(app: FastifyInstance, context: ApiContext): v
   app.get(
     "/subscription",
     operation(context, ["registry:read"], {
+      id: "get_subscription",
       summary: "Get the account's subscription",
       success: { 200: One },
       refusals: [404],
@@ -61,6 +70,7 @@ export function subscriptionRoutes(app: FastifyInstance, context: ApiContext): v
   app.post<{ Body: Static<typeof ChangeBody> }>(
     "/subscription",
     operation(context, ["registry:update"], {
+      id: "update_subscription",
       summary: "Move the account to another tier",
       body: ChangeBody,
       success: { 200: One },
@@ -76,6 +86,7 @@ export function subscriptionRoutes(app: FastifyInstance, context: ApiContext): v
   app.get(
     "/options",
     operation(context, ["registry:read"], {
+      id: "get_options",
       summary: "List regions and tiers, and whether the account may move to each",
       success: { 200: OptionsBody },
     }),

@@ -11,15 +11,18 @@ import { presentTime } from "./time.ts";
 
 const TagParams = Type.Object({ ...RepositoryParams.properties, repository_tag: Type.String() });
 
-export const TagBody = Type.Object({
-  registry_name: Type.String(),
-  repository: Type.String(),
-  tag: Type.String(),
-  manifest_digest: Type.String(),
-  compressed_size_bytes: Count,
-  size_bytes: Count,
-  updated_at: Time,
-});
+export const TagBody = Type.Object(
+  {
+    registry_name: Type.String(),
+    repository: Type.String(),
+    tag: Type.String(),
+    manifest_digest: Type.String(),
+    compressed_size_bytes: Count,
+    size_bytes: Count,
+    updated_at: Time,
+  },
+  { title: "Tag" },
+);
 
 const ListBody = Type.Object({ tags: Type.Array(TagBody), ...LISTED });
 
@@ -30,6 +33,7 @@ export function tagRoutes(app: FastifyInstance, context: ApiContext): void {
     app.get<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>(
       `${path}/tags`,
       operation(context, ["registry:read"], {
+        id: "list_repositoryTags",
         summary: "List a repository's tags, newest first",
         params: RepositoryParams,
         querystring: PageQuery,
@@ -55,6 +59,7 @@ export function tagRoutes(app: FastifyInstance, context: ApiContext): void {
     app.delete<{ Params: Static<typeof TagParams> }>(
       `${path}/tags/:repository_tag`,
       operation(context, ["registry:delete"], {
+        id: "delete_repositoryTag",
         summary: "Delete a tag; its manifest stays",
         params: TagParams,
         success: { 204: Nothing },

@@ -21,22 +21,30 @@ const NewToken = Type.Object({
   expiry_seconds: Type.Optional(ExpirySeconds),
 });
 
-const TokenBody = Type.Object({
-  id: Count,
-  name: Type.String(),
-  kind: Type.Enum(["owner", "personal", "docker_credential", "robot"]),
-  scopes: Scopes,
-  /** The only registry that it opens. */
-  registry_name: Type.Union([Type.String(), Type.Null()]),
-  created_at: Time,
-  expires_at: Type.Union([Time, Type.Null()]),
-  last_used_at: Type.Union([Time, Type.Null()]),
-});
+const TokenBody = Type.Object(
+  {
+    id: Count,
+    name: Type.String(),
+    kind: Type.Enum(["owner", "personal", "docker_credential", "robot"]),
+    scopes: Scopes,
+    registry_name: Type.Union([Type.String(), Type.Null()], {
+      description: "The only registry that it opens.",
+    }),
+    created_at: Time,
+    expires_at: Type.Union([Time, Type.Null()]),
+    last_used_at: Type.Union([Time, Type.Null()]),
+  },
+  { title: "Token" },
+);
 
 const TokensBody = Type.Object({ tokens: Type.Array(TokenBody), ...LISTED });
 
-/** What is shown this once. */
-const MadeBody = Type.Object({ token: Type.Object({ ...TokenBody.properties, secret: Type.String() }) });
+const MadeBody = Type.Object({
+  token: Type.Object(
+    { ...TokenBody.properties, secret: Type.String({ description: "Shown this once." }) },
+    { title: "NewToken" },
+  ),
+});
 
 const AccountParams = Type.Object({ account_name: Type.String() });
 
@@ -53,13 +61,22 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
 
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     "/tokens",
-    operation(context, ["account:read"], { summary: "List the account's tokens, newest first", ...listing }),
+    operation(context, ["account:read"], {
+      id: "list_tokens",
+      summary: "List the account's tokens, newest first",
+      ...listing,
+    }),
     async (request) => listTokens(context, request, apiTokenOf(request).accountId),
   );
 
   app.post<{ Body: Static<typeof NewToken> }>(
     "/tokens",
-    operation(context, ["account:read", "registry:create"], { summary: "Make a token", ...making, refusals }),
+    operation(context, ["account:read", "registry:create"], {
+      id: "create_token",
+      summary: "Make a token",
+      ...making,
+      refusals,
+    }),
     async (request, reply) =>
       reply.code(201).send(await makeToken(context, request, apiTokenOf(request).accountId)),
   );
@@ -67,6 +84,7 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
   app.delete<{ Params: Static<typeof TokenParams> }>(
     "/tokens/:token_id",
     operation(context, ["account:read", "registry:delete"], {
+      id: "revoke_token",
       summary: "Revoke a token",
       params: TokenParams,
       success: { 204: Nothing },
@@ -86,6 +104,7 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Params: Static<typeof AccountParams>; Querystring: Static<typeof PageQuery> }>(
     "/accounts/:account_name/tokens",
     ownerOperation(context, refusal, {
+      id: "list_accountTokens",
       summary: "List an account's tokens, newest first",
       params: AccountParams,
       ...listing,
@@ -101,6 +120,7 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
   app.post<{ Params: Static<typeof AccountParams>; Body: Static<typeof NewToken> }>(
     "/accounts/:account_name/tokens",
     ownerOperation(context, refusal, {
+      id: "create_accountToken",
       summary: "Make a token of an account",
       params: AccountParams,
       ...making,

@@ -6,7 +6,8 @@ import { RegistryError } from "../model/errors.ts";
 
 /** What matters here of a property's schema. */
 interface Property {
-  type?: string;
+  type?: string | readonly string[];
+  anyOf?: readonly Property[];
   enum?: readonly unknown[];
   minimum?: number;
   maximum?: number;
@@ -27,11 +28,19 @@ export const compileSchema: FastifySchemaCompiler<TSchema> = ({ schema, httpPart
     if (validator.Check(value)) return { value };
     const [first] = validator.Errors(value);
     const place = `${httpPart}${first?.instancePath ?? ""}`;
-    const allowed = first?.keyword === "enum" && `must be one of ${first.params.allowedValues.join(", ")}`;
-    const message = `request payload validation failed: ${place} ${allowed || first?.message}`;
+    const message = `request payload validation failed: ${place} ${first && complaintOf(first)}`;
     return { error: new RegistryError("SETTING_INVALID", message) };
   };
 };
+
+type ValidationError = ReturnType<ReturnType<typeof Compile>["Errors"]>[number];
+
+function complaintOf(error: ValidationError): string {
+  if (error.keyword === "enum") return `must be one of ${error.params.allowedValues.join(", ")}`;
+  // No property is allowed beside those that are named.
+  if (error.keyword === "boolean") return "is not known here";
+  return error.message;
+}
 
 function readAsIs(_properties: Record<string, Property>, value: unknown): unknown {
   return value;
@@ -68,7 +77,14 @@ function readBody(properties: Record<string, Property>, body: unknown): unknown 
   if (!isObject(body)) return body;
   return Object.fromEntries(
     Object.entries(body).filter(
-      ([name, value]) => value !== null && !(value === "" && properties[name]?.enum !== undefined),
+      ([name, value]) =>
+        (value !== null || takesNull(properties[name])) &&
+        !(value === "" && properties[name]?.enum !== undefined),
     ),
   );
+}
+
+/** Where null means something of its own. */
+function takesNull({ type, enum: words, anyOf }: Property = {}): boolean {
+  return [type].flat().includes("null") || words?.includes(null) || anyOf?.some(takesNull) || false;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Compile } from "typebox/schema";
 
 /** DigitalOcean's OpenAPI description of its registry API: what its clients are made from. */
-const LOCATION = new URL("../../../../shared/openapi/docr-registry.openapi.json", import.meta.url);
+export const ORACLE_FILE = new URL("../../../../shared/openapi/docr-registry.openapi.json", import.meta.url);
 
 type JsonSchema = Record<string, unknown>;
 
@@ -37,7 +37,7 @@ export interface OracleOperation {
 export const ORACLE: readonly OracleOperation[] = readOperations();
 
 function readOperations(): OracleOperation[] {
-  const { paths } = JSON.parse(readFileSync(LOCATION, "utf8")) as {
+  const { paths } = JSON.parse(readFileSync(ORACLE_FILE, "utf8")) as {
     paths: Record<string, Record<string, Described>>;
   };
   return Object.entries(paths).flatMap(([path, methods]) =>
