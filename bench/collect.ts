@@ -10,9 +10,9 @@ const RUN_POLL_MS = 5;
 /** Looking at the metrics is work for the server: how seldom, by how long the collection has taken. */
 const TRASH_POLL_SHARE = 0.02;
 
-const WRITE_TOKEN_LIFE_SECONDS = 6;
+const WRITE_TOKEN_LIFE_SECONDS = 15;
 /** So many are pushed in a fraction of that time. */
-const BLOBS_PER_TOKEN = 20;
+const BLOBS_PER_TOKEN = 10;
 
 /** What a server is told so that nobody waits for long until what was pushed is garbage. */
 export const GARBAGE_ENV = { BOXYARD_WRITE_TOKEN_LIFE: `${WRITE_TOKEN_LIFE_SECONDS}s` };

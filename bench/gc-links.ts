@@ -13,7 +13,7 @@ import { type RunningServer, startServer } from "./server.ts";
 const GARBAGE = 100;
 const BLOBS = 1000;
 const REPOSITORIES = { few: 10, many: 1000 };
-const ROUNDS = 11;
+const ROUNDS = 7;
 
 /** A registry with so many links, on one of the databases. */
 interface World {
