@@ -2,11 +2,13 @@
 
 export interface Figure {
   name: string;
-  unit: "s" | "MB" | "MiB/s" | "×";
+  unit: "s" | "ms" | "MB" | "MiB/s" | "/s" | "×";
   /** One for each time that it was measured. */
   values: number[];
   /** What the median, or with `every` each value, may be at most. */
   limit?: number;
+  /** What it has to be at least. */
+  floor?: number;
   every?: boolean;
 }
 
@@ -14,7 +16,7 @@ export interface Summary extends Figure {
   min: number;
   median: number;
   max: number;
-  /** `undefined` where there is no limit. */
+  /** `undefined` where there is neither limit nor floor. */
   met: boolean | undefined;
 }
 
@@ -27,22 +29,30 @@ export function summarise(figure: Figure): Summary {
     median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
     max: at(sorted.length - 1),
   };
-  const judged = figure.every ? summary.max : summary.median;
-  return { ...figure, ...summary, met: figure.limit === undefined ? undefined : judged <= figure.limit };
+  return { ...figure, ...summary, met: isMet(figure, summary) };
 }
 
-const DECIMALS = { s: 3, MB: 1, "MiB/s": 0, "×": 2 } as const;
+function isMet(
+  { limit, floor, every }: Figure,
+  { min, median, max }: { min: number; median: number; max: number },
+): boolean | undefined {
+  if (limit !== undefined) return (every ? max : median) <= limit;
+  if (floor !== undefined) return (every ? min : median) >= floor;
+  return undefined;
+}
+
+const DECIMALS = { s: 3, ms: 1, MB: 1, "MiB/s": 0, "/s": 0, "×": 2 } as const;
 
 export function tableOf(summaries: readonly Summary[]): string {
-  const rows = summaries.map(({ name, unit, values, min, median, max, limit, every, met }) => {
+  const rows = summaries.map((summary) => {
+    const { name, unit, values, min, median, max, met } = summary;
     const numbers = [min, median, max].map((value) => value.toFixed(DECIMALS[unit]));
-    const target = limit === undefined ? "" : `≤ ${limit} ${unit}${every ? ", each" : ""}`;
     return [
       name,
       unit,
       ...numbers,
       String(values.length),
-      target,
+      targetOf(summary),
       met === undefined ? "" : met ? "met" : "MISSED",
     ];
   });
@@ -60,4 +70,10 @@ export function tableOf(summaries: readonly Summary[]): string {
       .join("  ")
       .trimEnd();
   return rows.map(line).join("\n");
+}
+
+function targetOf({ unit, limit, floor, every }: Figure): string {
+  const target = limit === undefined ? floor : limit;
+  if (target === undefined) return "";
+  return `${limit === undefined ? "≥" : "≤"} ${target} ${unit}${every ? ", each" : ""}`;
 }

@@ -4,11 +4,13 @@ import { once } from "node:events";
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { type Image, MANIFEST_TYPE } from "./content.ts";
 import { OWNER_TOKEN } from "./server.ts";
 
 export const MIB = 1024 * 1024;
 const ZEROES = Buffer.alloc(MIB);
-const REPOSITORY = "bench/blobs";
+/** What the first log-in makes. */
+export const REGISTRY = "bench";
 
 /** Content that looks random and is the same for the same seed: what AES makes of zeroes, a MiB at a time. */
 export function* randomBlocks(seed: number, sizeMib: number): Generator<Buffer> {
@@ -24,16 +26,18 @@ export function digestOf(blocks: Iterable<Buffer>): string {
 
 export class Client {
   readonly #port: number;
+  readonly #repository: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   #authorization = "";
 
-  constructor(port: number) {
+  constructor(port: number, repository = "blobs") {
     this.#port = port;
+    this.#repository = `${REGISTRY}/${repository}`;
   }
 
-  /** Fetches a token that may push and pull. The first one makes the registry. */
-  async logIn(): Promise<void> {
-    const scope = `repository:${REPOSITORY}:pull,push`;
+  /** Fetches a token that may do so. The first one that may push makes the registry. */
+  async logIn(actions: "pull" | "pull,push" = "pull,push"): Promise<void> {
+    const scope = `repository:${this.#repository}:${actions}`;
     const response = await this.#send("GET", `/v2/registry/auth?service=boxyard&scope=${scope}`, {
       headers: { authorization: `Basic ${Buffer.from(`bench:${OWNER_TOKEN}`).toString("base64")}` },
     });
@@ -44,7 +48,7 @@ export class Client {
   /** POST, PATCH with all bytes, PUT without any. A digest that is not known before is made as the bytes pass. */
   async pushBlob(blocks: Iterable<Buffer>, knownDigest?: string): Promise<string> {
     const hash = createHash("sha256");
-    const session = await this.#send("POST", `/v2/${REPOSITORY}/blobs/uploads/`);
+    const session = await this.#send("POST", `/v2/${this.#repository}/blobs/uploads/`);
     await textOf(session, 202);
     const patched = await this.#send("PATCH", locationOf(session), {
       body: knownDigest === undefined ? hashed(blocks, hash) : blocks,
@@ -59,7 +63,7 @@ export class Client {
 
   /** Reads the blob, and checks its length and digest. */
   async pullBlob(digest: string, sizeBytes: number): Promise<void> {
-    const response = await this.#send("GET", `/v2/${REPOSITORY}/blobs/${digest}`);
+    const response = await this.#send("GET", `/v2/${this.#repository}/blobs/${digest}`);
     if (response.statusCode !== 200) await textOf(response, 200);
     const hash = createHash("sha256");
     let length = 0;
@@ -69,6 +73,38 @@ export class Client {
     }
     mustEqual("the length of the pulled blob", length, sizeBytes);
     mustEqual("the digest of the pulled blob", `sha256:${hash.digest("hex")}`, digest);
+  }
+
+  async pushManifest({ tag, manifest }: Image): Promise<void> {
+    const response = await this.#send("PUT", `/v2/${this.#repository}/manifests/${tag}`, {
+      headers: { "content-type": MANIFEST_TYPE },
+      body: [manifest.bytes],
+    });
+    await textOf(response, 201);
+    mustEqual("the digest of the manifest", response.headers["docker-content-digest"], manifest.digest);
+  }
+
+  /** Reads an image by its tag: the manifest, then every blob. */
+  async pullImage({ tag, manifest, blobs }: Image): Promise<void> {
+    const response = await this.#send("GET", `/v2/${this.#repository}/manifests/${tag}`, {
+      headers: { accept: MANIFEST_TYPE },
+    });
+    mustEqual("the pulled manifest", await textOf(response, 200), manifest.bytes.toString());
+    for (const blob of blobs) await this.pullBlob(blob.digest, blob.bytes.length);
+  }
+
+  /** Asks for a blob, and makes sure of the answer's status. */
+  async headBlob(digest: string, status: 200 | 404): Promise<void> {
+    await textOf(await this.#send("HEAD", `/v2/${this.#repository}/blobs/${digest}`), status);
+  }
+
+  /** A call of the management API, with the owner's token. Returns the text of the answer. */
+  async manage(method: "GET" | "POST", path: string, status: number, body?: object): Promise<string> {
+    const response = await this.#send(method, path, {
+      headers: { authorization: `Bearer ${OWNER_TOKEN}`, "content-type": "application/json" },
+      ...(body && { body: [Buffer.from(JSON.stringify(body))] }),
+    });
+    return textOf(response, status);
   }
 
   /** Sends the bytes to a server that drops them. */
@@ -126,6 +162,7 @@ async function textOf(response: IncomingMessage, status: number): Promise<string
   return text;
 }
 
-function mustEqual(what: string, found: unknown, due: unknown): void {
+/** @throws {Error} unless the two are the same: a benchmark that measures errors measures nothing. */
+export function mustEqual(what: string, found: unknown, due: unknown): void {
   if (found !== due) throw new Error(`${what} is ${found}, and ${due} was due`);
 }

@@ -8,6 +8,10 @@ import { availableParallelism, cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Figure, summarise, tableOf } from "./figures.ts";
+import { measureLinks } from "./gc-links.ts";
+import { measurePeer } from "./gc-peer.ts";
+import { measurePile } from "./gc-pile.ts";
+import { measurePushes } from "./gc-push.ts";
 import { measureMemory } from "./memory.ts";
 import { copyBundle } from "./server.ts";
 import { measureStart } from "./start.ts";
@@ -18,6 +22,10 @@ const MEASUREMENTS: Record<string, (folder: string, bundle: string) => Promise<F
   start: measureStart,
   memory: measureMemory,
   upload: measureUpload,
+  "gc-links": measureLinks,
+  "gc-pile": measurePile,
+  "gc-push": measurePushes,
+  "gc-peer": measurePeer,
 };
 
 async function main(names: readonly string[]): Promise<void> {

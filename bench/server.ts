@@ -6,9 +6,11 @@ import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { LoopDelay } from "./loop-probe.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "server/dist");
+const LOOP_PROBE = join(import.meta.dirname, "loop-probe.ts");
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 30_000;
 const POLL_MS = 2;
@@ -37,15 +39,26 @@ export function dropCompileCache(bundle: string): void {
 }
 
 /** A server of its own on the bundle and the data folder, which `/readyz` has answered with 200. */
-export async function startServer(bundle: string, dataDir: string): Promise<RunningServer> {
+export async function startServer(
+  bundle: string,
+  dataDir: string,
+  { env = {}, probe = false }: { env?: Record<string, string>; probe?: boolean } = {},
+): Promise<RunningServer> {
   const port = await freePort();
   const log = `${dataDir}.log`;
   const output = openSync(log, "a");
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [join(bundle, "boxyard.js"), "--port", String(port), "--data", dataDir],
-    { env: { BOXYARD_OWNER_TOKEN: OWNER_TOKEN }, stdio: ["ignore", output, output] },
+    [
+      ...(probe ? ["--import", LOOP_PROBE] : []),
+      join(bundle, "boxyard.js"),
+      ...["--port", String(port), "--data", dataDir],
+    ],
+    {
+      env: { BOXYARD_OWNER_TOKEN: OWNER_TOKEN, ...env },
+      stdio: ["ignore", output, output, probe ? "ipc" : "ignore"],
+    },
   );
   children.add(child);
   child.once("exit", () => children.delete(child));
@@ -80,6 +93,19 @@ export class RunningServer implements AsyncDisposable {
   /** The most that was resident since the start or {@link resetPeak}: the kernel's own count, which misses nothing. */
   get peakBytes(): number {
     return this.#status("VmHWM");
+  }
+
+  /** How the event loop was held since the last call, where the server was started with the probe. */
+  async takeLoopDelay(): Promise<LoopDelay> {
+    const answer = once(this.#child, "message");
+    this.#child.send("take");
+    const [delay] = (await answer) as [LoopDelay];
+    return delay;
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error("a process that runs has an id");
+    return this.#child.pid;
   }
 
   resetPeak(): void {
@@ -140,7 +166,7 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

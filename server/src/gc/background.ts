@@ -8,8 +8,9 @@ import { startScheduledRun } from "./schedule.ts";
 import { emptyTrash } from "./trash.ts";
 import { purgeUploadSessions, purgeWriteTokens } from "./upload-sessions.ts";
 
-const ROWS_PER_STEP = 100;
-const TRASH_PER_STEP = 400;
+const ROWS_PER_STEP = 50;
+/** So many that those of one folder are several. */
+const TRASH_PER_STEP = 2000;
 const BLOBS_MEASURED_PER_STEP = 20;
 
 /** How long a kind of work that found nothing, or failed, rests unless it is woken. */

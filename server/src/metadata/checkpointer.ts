@@ -7,8 +7,10 @@ import type { Turns } from "./turns.ts";
 const INTERVAL_MS = 1000;
 /** What makes a checkpoint worth its syncs: so many commits, so much more log, or any commit and so much time. */
 const WORTHWHILE = { commits: 500, bytes: 4 * 1024 * 1024, intervals: 30 };
-/** A log of so many pages is emptied even if writers have to wait for the copying of its end. */
+/** A log of so many pages is emptied and cut even if writers have to wait for the copying of its end. */
 const MAX_FRAMES = 16_384;
+
+export type CheckpointMode = "passive" | "truncate";
 
 /** What the worker thread (workers/checkpoint.ts) answers. */
 export interface CheckpointResult {
@@ -19,7 +21,9 @@ export interface CheckpointResult {
 /**
  * Copies the log into the database now and then, in a worker thread that is started when it is first needed. A passive
  * checkpoint does not hinder writers; but while they never pause it never reaches the end of the log, and the log is
- * never begun anew: when it has become long, writers are held for its last piece.
+ * never begun anew: when it has become long, writers are held for its last piece, and until its file is cut. To cut a
+ * file of this length takes tens of milliseconds, which a limit on the log's size would have a commit spend on the event
+ * loop.
  */
 export class Checkpointer {
   readonly #path: string;
@@ -60,17 +64,17 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const { frames } = await this.#askWorker();
+    const { frames } = await this.#askWorker("passive");
     if (frames < MAX_FRAMES) return;
     // Even where it copied all that it found: what was committed meanwhile is not among it.
     const endTurn = await this.#turns.take();
-    await this.#askWorker().finally(endTurn);
+    await this.#askWorker("truncate").finally(endTurn);
   }
 
-  async #askWorker(): Promise<CheckpointResult> {
+  async #askWorker(mode: CheckpointMode): Promise<CheckpointResult> {
     this.#worker ??= new Worker(workerUrl("checkpoint"), { workerData: { path: this.#path } });
     this.#worker.unref();
-    this.#worker.postMessage("checkpoint");
+    this.#worker.postMessage(mode);
     const [result] = (await once(this.#worker, "message")) as [CheckpointResult];
     return result;
   }

@@ -30,8 +30,6 @@ import { Turns } from "./turns.ts";
 
 const CACHE_KIB = 16 * 1024;
 const MAX_STATEMENTS = 300;
-/** A log that once grew longer is cut to this when it is begun anew. */
-const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
 
 /** Opens the database file at `path`, creates it if need be, and brings it up to this version. */
 export async function openSqlite(path: string): Promise<Engine> {
@@ -130,7 +128,6 @@ class Connection {
     this.#db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY`);
     if (readOnly) return;
     this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
-    this.#db.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
   }
 
   execute<R>({ sql, parameters }: CompiledQuery): QueryResult<R> {
