@@ -238,7 +238,7 @@ class Life {
     const worker = new Worker(workerUrl("checkpoint"), { workerData: { path: this.#sqliteFile } });
     const { promise, resolve } = Promise.withResolvers<void>();
     worker.once("message", () => resolve());
-    worker.postMessage("checkpoint");
+    worker.postMessage("passive");
     await promise;
     await worker.terminate();
   }
