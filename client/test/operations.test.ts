@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { anImage } from "../../server/test/support/images.ts";
+import { waitForGarbageCollection } from "../src/index.ts";
 import { type Served, serve } from "./support/served.ts";
 
 // Each operation, called by its method on a server.
@@ -63,6 +64,8 @@ describe.each(["registry", "registries"] as const)("the family %s", (name) => {
     });
     expect(cancelled.garbage_collection.uuid).toBe(run.uuid);
     expect((await family.listGarbageCollections(ACME)).garbage_collections).toHaveLength(1);
+    // Until it has ended, deletes are refused.
+    await waitForGarbageCollection(client, run, { interval: 20 });
 
     if ("listRepositories" in family) {
       const { registry: only } = await family.get();
