@@ -27,7 +27,9 @@ const START_SECONDS = 280;
 
 const firstScreen = readFileSync(join(CHECKOUT, "README.md"), "utf8").split("\n## ")[0] ?? "";
 const [start, startWithOwnToken, push, ask, ...others] = commandsIn(firstScreen);
-const [credential] = commandsIn(readFileSync(join(CHECKOUT, "docs/credentials.md"), "utf8"));
+const credential = commandsIn(readFileSync(join(CHECKOUT, "docs/credentials.md"), "utf8")).find((commands) =>
+  commands.includes("/docker-credentials"),
+);
 
 const folder = mkdtempSync(join(tmpdir(), "boxyard-readme-"));
 const copy = join(folder, "boxyard");
