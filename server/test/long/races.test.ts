@@ -20,6 +20,7 @@ const PUSHERS = {
   "push of a manifest that moves a tag": act.putTaggedManifest,
   "push of a manifest that is there": act.putKnownManifest,
   "push of an index": act.putIndex,
+  "begin of a push": act.beginPush,
   "push as docker does it": act.pushAsDocker,
 } satisfies Record<string, Act>;
 
@@ -74,7 +75,7 @@ const BESIDE = [
   "folding of counters",
 ];
 /** Where nobody pushes, a pusher gets a token first. */
-const NEWCOMERS = ["get a token", "push as docker does it"];
+const NEWCOMERS = ["get a token", "begin of a push", "push as docker does it"];
 
 /** The small worlds in which the protocol was searched for a way to break it, as far as they have no power cut. */
 const WORLDS: Record<string, { actors: readonly string[]; quietly?: boolean }> = {

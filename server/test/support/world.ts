@@ -426,6 +426,13 @@ export const headThenPutIndex: Act = async (world) => {
   };
 };
 
+/** How a push begins: it gets a token, and is told that a layer is there. */
+export const beginPush: Act = async (world) => {
+  const token = await world.newToken();
+  const head = await world.registry.oci("HEAD", `/v2/acme/a/blobs/${world.stale.digest}`, token);
+  return anAnswer(head, 200, 404).status === 200 ? { blobs: [["acme/a", world.stale]] } : {};
+};
+
 /** A push as docker does it: what is there is not sent again. */
 export const pushAsDocker: Act = async (world) => {
   const { registry, next } = world;
