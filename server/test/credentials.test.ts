@@ -60,7 +60,7 @@ describeOnBothDatabases("a credential", (database) => {
       }
     });
 
-    test.each(writes)("cannot %s", async (_, method, path) => {
+    test.each(writes)("cannot %s (BIT-gitea-2025-68944)", async (_, method, path) => {
       const reader = await registry.dockerCredential();
       const token = await registry.tokenFor("acme/app", "pull,push,delete", reader);
       const answer = await registry.oci(method, `/v2/acme/app/${path}`, token, { headers: CHUNK });
@@ -93,7 +93,7 @@ describeOnBothDatabases("a credential", (database) => {
     expect((await registry.oci("DELETE", "/v2/acme/written/manifests/v1", token)).status).toBe(202);
   });
 
-  test("of one registry opens no other, and cannot tell which there are", async () => {
+  test("of one registry opens no other, and cannot tell which there are (CVE-2020-13794)", async () => {
     await registry.addAccount("elsewhere");
     for (const credential of [await registry.dockerCredential({ read_write: true }), OWNER_TOKEN]) {
       for (const name of ["elsewhere/app", "nowhere/app"]) {

@@ -73,7 +73,7 @@ const forgeries: [string, () => string | Promise<string>][] = [
     () => new SignJWT(claims).setProtectedHeader({ alg: "EdDSA", kid }).sign(foreignKey().privateKey),
   ],
   [
-    "that brings its own key",
+    "that brings its own key (CVE-2025-24976)",
     async () => {
       const { publicKey, privateKey } = foreignKey();
       const header = { alg: "EdDSA", jwk: await exportJWK(publicKey) };
@@ -104,7 +104,7 @@ const forgeries: [string, () => string | Promise<string>][] = [
     },
   ],
   ["of another issuer", () => signed({ iss: "somebody" })],
-  ["for another service", () => signed({ aud: "registry.docker.io" })],
+  ["for another service (CVE-2026-123710)", () => signed({ aud: "registry.docker.io" })],
   ["for no service", () => signed({ aud: undefined })],
   ["without an end", () => signed({ exp: undefined })],
   ["without an id", () => signed({ jti: undefined })],

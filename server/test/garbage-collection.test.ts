@@ -183,7 +183,7 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       mustBe(201, await registry.pushBlob("acme/app", aBlob()));
     });
 
-    it("refuses deletes, and says which run is in their way", async () => {
+    it("refuses deletes, and says which run is in their way (CVE-2026-41888)", async () => {
       const digest = anImage().manifest.digest;
       for (const url of ["tags/v1", `digests/${digest}`]) {
         const answer = await registry.api("DELETE", `/v2/registry/acme/repositories/app/${url}`);

@@ -44,7 +44,7 @@ describeOnBothDatabases("what its owner made public", (database) => {
     return (await registry.oci("GET", `/v2/${repository}/manifests/v1`, token)).status;
   }
 
-  test("is nothing, as it comes", async () => {
+  test("is nothing, as it comes (CVE-2026-27771)", async () => {
     expect((await registry.api("GET", REGISTRY)).json.settings.public).toBe(false);
     expect((await registry.api("GET", REPOSITORY)).json).toEqual({
       settings: { public: false, sparse: null },

@@ -187,7 +187,7 @@ describeOnBothDatabases("a push of a manifest", (database) => {
       expect((await pull(larger.digest)).status).toBe(404);
     });
 
-    test("layers that are to be fetched from elsewhere, and does not ask for them", async () => {
+    test("layers that are to be fetched from elsewhere, and does not ask for them (CVE-2026-10517)", async () => {
       const foreign = {
         ...descriptorOf(aBlob(), FOREIGN_LAYER),
         urls: ["http://127.0.0.1:1/never-fetched"],

@@ -85,7 +85,7 @@ describeOnBothDatabases("a request as raw bytes", (database) => {
     }
   }
 
-  describe("for a path that leads elsewhere is refused, and touches nothing:", () => {
+  describe("for a path that leads elsewhere is refused, and touches nothing (CVE-2024-3727):", () => {
     afterEach(async () => {
       expect(await countRows(registry.backend)).toEqual(rows);
       expect(await readdir(folder, { recursive: true })).toEqual(files);
@@ -362,7 +362,7 @@ describeOnBothDatabases("a request as raw bytes", (database) => {
       expect((await registry.oci("GET", "/v2/acme/app/manifests/cut", token)).status).toBe(404);
     });
 
-    test("but a manifest of more than 4 MiB is refused, announced or not", async () => {
+    test("but a manifest of more than 4 MiB is refused, announced or not (CVE-2017-11468)", async () => {
       const type = "Content-Type: application/vnd.example+json";
       const line = "PUT /v2/acme/app/manifests/large HTTP/1.1";
       // Not a byte of what is announced has to be sent.

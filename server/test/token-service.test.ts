@@ -84,7 +84,7 @@ describeOnBothDatabases("the token service", (database) => {
       expect(json).not.toHaveProperty("refresh_token");
     });
 
-    test("for itself, whatever service is asked for", async () => {
+    test("for itself, whatever service is asked for (CVE-2026-123710)", async () => {
       const { json } = await askAs(basic(`owner:${OWNER_TOKEN}`), "?service=evil");
       expect(decodeJwt(json.token).aud).toBe("boxyard");
     });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { contentOf, noise } from "./support/images.ts";
 import {
@@ -160,7 +161,7 @@ describeOnBothDatabases("an upload", (database) => {
       expect(await stored(blob)).toEqual(blob.content);
     });
 
-    test.each(["application/json", "text/plain", "multipart/form-data; boundary=x", undefined])(
+    test.each(["application/json", "text/plain", "multipart/form-data; boundary=x", "bytes", "", undefined])(
       "whatever the client calls its bytes: %s",
       async (type) => {
         const blob = aBlob(`{"type":"${type}"}`);
@@ -172,6 +173,16 @@ describeOnBothDatabases("an upload", (database) => {
         expect(await stored(blob)).toEqual(blob.content);
       },
     );
+
+    test("of its bytes as they came, and unpacks nothing: Content-Encoding", async () => {
+      const bomb = contentOf(gzipSync(Buffer.alloc(10_000_000)));
+      const broken = contentOf(bomb.content.subarray(0, 500));
+      for (const blob of [bomb, broken]) {
+        const headers = { "content-encoding": "gzip" };
+        expectCommitted(await put(await begin(), blob.digest, blob.content, headers), blob.digest);
+        expect(await stored(blob)).toEqual(blob.content);
+      }
+    });
   });
 
   describe("tells where it stands", () => {
@@ -313,7 +324,7 @@ describeOnBothDatabases("an upload", (database) => {
       await expectUnknown(location);
     });
 
-    test("in another repository", async () => {
+    test("in another repository (CVE-2026-32589)", async () => {
       const location = await begin();
       await registry.startUpload("acme/other", await registry.tokenFor("acme/other", "pull,push"));
       await expectUnknown(

@@ -44,7 +44,10 @@ type UploadContext = AccessContext & { backend: Backend };
 export function uploadRoutes(app: FastifyInstance, context: UploadContext): void {
   const { backend } = context;
 
-  // Bytes of a blob stream from the socket to the store, whatever the client calls them.
+  // Bytes of a blob stream from the socket to the store, whatever the client calls them, be it no media type at all.
+  app.addHook("onRequest", async ({ headers }) => {
+    delete headers["content-type"];
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => done(null, body));
 

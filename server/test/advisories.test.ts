@@ -1,0 +1,181 @@
+/**
+ * What went wrong in other registries, where no other test has the identifier in its name: `grep -rE "CVE-|GHSA-" test`
+ * finds them all.
+ */
+import { Writable } from "node:stream";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildApp } from "../src/app.ts";
+import { anImage } from "./support/images.ts";
+import { aBlob, codeOf, mustBe, OWNER_TOKEN, startRegistry, type TestRegistry } from "./support/registry.ts";
+
+let registry: TestRegistry;
+let token: string;
+const image = anImage();
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  await registry.createRegistry("acme");
+  await registry.push("acme/app", image, "v1");
+  token = await registry.tokenFor("acme/app");
+});
+afterAll(() => registry[Symbol.asyncDispose]());
+
+test.each(["1000000000", "9223372036854775807", "9".repeat(400)])(
+  "CVE-2023-2253: a page of %s is what there is, and room is made for no more",
+  async (n) => {
+    const tags = await registry.oci("GET", `/v2/acme/app/tags/list?n=${n}`, token);
+    expect(tags.json.tags).toEqual(["v1"]);
+    const headers = { authorization: `Basic ${Buffer.from(`x:${OWNER_TOKEN}`).toString("base64")}` };
+    const catalog = await registry.send("GET", `/v2/_catalog?n=${n}`, { headers });
+    expect(catalog.json.repositories).toEqual(["acme/app"]);
+  },
+);
+
+test.each([
+  "/v2/_catalog",
+  "/v2/_catalog/",
+  "//v2/_catalog",
+  "/v2//_catalog",
+  "/v2/%5fcatalog",
+  "/v2/_catalo%67",
+  "/V2/_catalog",
+  "/v2/./_catalog",
+  "/v2/x/../_catalog",
+  "/v2/_catalog;x",
+  "/v2/_catalog%00",
+  "http://localhost/v2/_catalog",
+])("CVE-2020-29662: the catalog is closed by whatever path it is asked for: %s", async (url) => {
+  const answer = await registry.send("GET", url);
+  expect([400, 401, 404]).toContain(answer.status);
+  expect(answer.body.toString()).not.toContain("acme");
+});
+
+test("CVE-2026-35172: a deleted blob stays deleted, however often it is read where it still is", async () => {
+  const blob = aBlob();
+  const [one, other] = [await registry.tokenFor("acme/one"), await registry.tokenFor("acme/other")];
+  mustBe(201, await registry.pushBlob("acme/one", blob, one));
+  mustBe(201, await registry.pushBlob("acme/other", blob, other));
+  mustBe(200, await registry.oci("GET", `/v2/acme/one/blobs/${blob.digest}`, one));
+  mustBe(202, await registry.oci("DELETE", `/v2/acme/one/blobs/${blob.digest}`, one));
+  for (let time = 0; time < 3; time++) {
+    mustBe(200, await registry.oci("GET", `/v2/acme/other/blobs/${blob.digest}`, other));
+    for (const method of ["GET", "HEAD"] as const) {
+      mustBe(404, await registry.oci(method, `/v2/acme/one/blobs/${blob.digest}`, one));
+    }
+  }
+});
+
+test("CVE-2026-31801: latest is a tag like any other", async () => {
+  const [first, second] = [anImage({ seed: 1 }), anImage({ seed: 2 })];
+  await registry.push("acme/latest", first, "v1");
+  await registry.push("acme/latest", second);
+  const all = await registry.tokenFor("acme/latest");
+  mustBe(404, await registry.oci("GET", "/v2/acme/latest/manifests/latest", all));
+  const put = (content: Buffer) =>
+    registry.oci("PUT", "/v2/acme/latest/manifests/latest", all, {
+      headers: { "content-type": first.manifest.mediaType, "if-none-match": "*" },
+      body: content,
+    });
+  mustBe(201, await put(first.manifest.content));
+  mustBe(412, await put(second.manifest.content));
+  const pulling = await registry.tokenFor("acme/latest", "pull");
+  mustBe(401, await registry.pushManifest("acme/latest", second.manifest, "latest", pulling));
+  const found = await registry.oci("HEAD", "/v2/acme/latest/manifests/latest", all);
+  expect(found.headers["docker-content-digest"]).toBe(first.manifest.digest);
+});
+
+test("CVE-2022-31668: another account's run is not found under one's own registry", async () => {
+  const stranger = await registry.addAccount("stranger");
+  const started = await registry.api("POST", "/v2/registries/acme/garbage-collection", {
+    body: { type: "unreferenced blobs only", writes: "continue" },
+  });
+  const { uuid } = mustBe(201, started).json.garbage_collection;
+  for (const name of ["stranger", "acme"]) {
+    const url = `/v2/registries/${name}/garbage-collection/${uuid}`;
+    const answer = await registry.api("PUT", url, { body: { cancel: true }, token: stranger });
+    expect(answer.status, name).toBe(404);
+  }
+});
+
+test("CVE-2019-16097: nobody gets more by naming it in the body", async () => {
+  const stranger = await registry.addAccount("assigned");
+  mustBe(204, await registry.api("DELETE", "/v2/registry", { token: stranger }));
+  const body = {
+    name: "assigned-again",
+    subscription_tier_slug: "starter",
+    account_id: 1,
+    accountId: 1,
+    kind: "owner",
+    storage_usage_bytes: -1,
+    read_only: true,
+  };
+  mustBe(201, await registry.api("POST", "/v2/registry", { body, token: stranger }));
+  const { json } = await registry.api("GET", "/v2/registry", { token: stranger });
+  expect(json.registry).toMatchObject({ name: "assigned-again", storage_usage_bytes: 0, read_only: false });
+  expect(JSON.stringify((await registry.api("GET", "/v2/registries")).json)).not.toContain("assigned");
+});
+
+test.each(["acme' OR 'a'='a", 'acme" --', "acme'; DROP TABLE registry; --", "acme%", "acm_"])(
+  "CVE-2019-19029, CVE-2026-110697: a name is a value, whatever it means to a database: %s",
+  async (name) => {
+    const escaped = encodeURIComponent(name);
+    mustBe(404, await registry.api("GET", `/v2/registry/${escaped}/repositoriesV2`));
+    mustBe(404, await registry.api("GET", `/v2/registry/acme/repositories/${escaped}/tags`));
+    const list = await registry.oci("GET", `/v2/acme/app/tags/list?last=${escaped}`, token);
+    expect(list.json.tags).toEqual(["v1"]);
+    const scope = await registry.askForToken(`repository:${name}/app:pull`);
+    expect(codeOf(await registry.oci("GET", "/v2/acme/app/tags/list", scope.json.token))).toBe(
+      "UNAUTHORIZED",
+    );
+  },
+);
+
+test("CVE-2025-48374, GHSA-prh4-vhfh-24mj: no secret is logged, of a request that fails either", async () => {
+  let log = "";
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      log += chunk;
+      done();
+    },
+  });
+  const app = await buildApp(registry.backend, {
+    publicUrl: undefined,
+    trustedProxies: [],
+    logger: { stream },
+    readiness: { stopping: false },
+  });
+  const password = Buffer.from(`owner:${OWNER_TOKEN}`).toString("base64");
+  const form = new URLSearchParams({
+    grant_type: "password",
+    username: "x",
+    password: OWNER_TOKEN,
+    client_id: "x",
+  });
+  for (const authorization of [`Bearer ${token}`, `Bearer ${OWNER_TOKEN}`, `Basic ${password}`]) {
+    await app.inject({ url: "/v2/acme/app/tags/list", headers: { authorization } });
+    await app.inject({
+      method: "PUT",
+      url: "/v2/acme/app/manifests/v1",
+      headers: { authorization },
+      payload: "{",
+    });
+    await app.inject({ url: "/v2/registry/docker-credentials", headers: { authorization } });
+  }
+  await app.inject({
+    method: "POST",
+    url: "/v2/registry/auth?service=boxyard",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    payload: form.toString(),
+  });
+  await app.close();
+  expect(log.match(/"msg":"request"/g)?.length).toBeGreaterThan(5);
+  for (const secret of [token, OWNER_TOKEN, password]) expect(log).not.toContain(secret);
+  expect(log).not.toMatch(/authorization/i);
+});
+
+test("GHSA-j7jh-fmcm-xxwv: each installation signs with a key of its own", async () => {
+  await using another = await startRegistry();
+  await another.createRegistry("acme");
+  await another.push("acme/app", image, "v1");
+  expect((await another.oci("GET", "/v2/acme/app/tags/list", token)).status).toBe(401);
+});
