@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { measureBlobs, measureManifests } from "../src/registry/uncompressed-sizes.ts";
@@ -98,17 +99,21 @@ describeOnBothDatabases("the uncompressed size", (database) => {
     expect(await sizeToBe(registry, "multi", inner)).toBe(3 * MIB);
   });
 
-  test.each<[string, Buffer, number]>([
-    ["gzip in several members", Buffer.concat([gzipSync("one"), gzipSync("and two")]), 10],
-    ["zstd in several frames", Buffer.concat([zstdCompressSync("one"), zstdCompressSync("and two")]), 10],
-    ["gzip that is cut off", gzipSync(noise("cut", 5000)).subarray(0, 4000), 4000],
-    ["zstd that is damaged", Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd), Buffer.alloc(96, 0xff)]), 100],
-    ["what only begins like gzip", Buffer.of(0x1f, 0x8b), 2],
-    ["a single byte", Buffer.of(7), 1],
-  ])("of %s", async (name, content, size) => {
-    const repository = name.replaceAll(" ", "-");
-    const image = await pushImage(registry, repository, [contentOf(content)]);
-    expect(await sizeToBe(registry, repository, image)).toBe(size);
+  test("of several members or frames, of what is damaged, and of next to nothing", async () => {
+    const cases: [name: string, content: Buffer, size: number][] = [
+      ["gzip-members", Buffer.concat([gzipSync("one"), gzipSync("and two")]), 10],
+      ["zstd-frames", Buffer.concat([zstdCompressSync("one"), zstdCompressSync("and two")]), 10],
+      ["gzip-cut-off", gzipSync(noise("cut", 5000)).subarray(0, 4000), 4000],
+      ["zstd-damaged", Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd), Buffer.alloc(96, 0xff)]), 100],
+      ["gzip-begun", Buffer.of(0x1f, 0x8b), 2],
+      ["one-byte", Buffer.of(7), 1],
+    ];
+    const images = new Map<string, Manifest>();
+    for (const [name, content] of cases)
+      images.set(name, await pushImage(registry, name, [contentOf(content)]));
+    const sizes: [string, number][] = [];
+    for (const [name, image] of images) sizes.push([name, await sizeToBe(registry, name, image)]);
+    expect(sizes).toEqual(cases.map(([name, , size]) => [name, size]));
   });
 
   test("of an image with a layer that lies elsewhere counts those that are here", async () => {
@@ -216,6 +221,46 @@ describeOnBothDatabases("a process that dies while it unpacks", (database) => {
     expect(await sizeOf(registry, "other", again)).toBe(MIB);
     expect(store.reads).toBe(reads);
   });
+});
+
+/** A store whose whole blobs go on for ever, until `stop` is called after some pieces; then they are as they were stored. */
+class EndlessAtFirst extends MemoryBlobStore {
+  readonly #stop: () => void;
+  #isEndless = true;
+
+  constructor(stop: () => void) {
+    super();
+    this.#stop = stop;
+  }
+
+  override async read(...[key, range]: Parameters<MemoryBlobStore["read"]>) {
+    if (range !== undefined || !this.#isEndless) return super.read(key, range);
+    this.#isEndless = false;
+    return Readable.from(this.#pieces());
+  }
+
+  async *#pieces() {
+    const piece = gzipSync(Buffer.alloc(1000));
+    for (let sent = 1; ; sent++) {
+      if (sent === 5) this.#stop();
+      yield piece;
+    }
+  }
+}
+
+test("a stop does not wait for a blob that is being unpacked, which anybody then has at once", async () => {
+  const stopping = new AbortController();
+  const store = new EndlessAtFirst(() => stopping.abort());
+  await using registry = await startWith({ background: false, openStore: () => store });
+  const image = await pushImage(registry, "app", [gzipped("stopped", MIB)]);
+  await measureBlobs(registry.backend, 10, stopping.signal);
+  await measureManifests(registry.backend, 10);
+  expect(await sizeOf(registry, "app", image)).toBe(0);
+
+  await measureBlobs(registry.backend, 10, new AbortController().signal);
+  registry.passSeconds(1);
+  await measureManifests(registry.backend, 10);
+  expect(await sizeOf(registry, "app", image)).toBe(MIB);
 });
 
 describe("a server that is killed while it unpacks", () => {
