@@ -1,6 +1,7 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { finished } from "node:stream/promises";
 import {
   type FastifyError,
@@ -93,6 +94,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   app.decorateRequest("repositoryAccess", null);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
+    reply.raw.on("timeout", (socket: Socket) => cutIfIdle(request, reply, socket));
   });
   app.addHook("onSend", async (request, reply) => {
     // A request that came over no socket does not know whether it is complete.
@@ -137,6 +139,12 @@ function answerUnroutable(cause: FastifyError, request: FastifyRequest, reply: F
   const answer = isDataPlaneUrl(request.raw.url ?? "/") ? answerDataPlaneError : answerManagementError;
   const message = "the path has a percent sign that begins no escape: escape it as %25";
   answer(new RegistryError("REQUEST_INVALID", message, { cause }), request, reply);
+}
+
+/** Nothing moves either while the server is at work: it may have a large upload to read once more, or a slow disk. */
+function cutIfIdle({ raw }: FastifyRequest, reply: FastifyReply, socket: Socket): void {
+  const isAtWork = raw.complete && !reply.raw.headersSent;
+  if (!isAtWork) socket.destroy();
 }
 
 /**

@@ -6,9 +6,11 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { FilesystemBlobStore } from "../src/storage/filesystem.ts";
 import { anImage, contentOf, noise } from "./support/images.ts";
+import { watchStore } from "./support/moments.ts";
 import { openSocket } from "./support/raw-http.ts";
-import { mustBe, OWNER_TOKEN, startRegistry, type TestRegistry } from "./support/registry.ts";
+import { type Answer, mustBe, OWNER_TOKEN, startRegistry, type TestRegistry } from "./support/registry.ts";
 
 const MIB = 1024 * 1024;
 const NO_UPLOAD = "/v2/acme/app/blobs/uploads/3f2504e0-4f89-41d3-9a0c-0305e82c3301";
@@ -17,13 +19,20 @@ let folder: string;
 let registry: TestRegistry;
 let port: number;
 let token: string;
+/** What the store waits for before it seals a blob. */
+let sealing = Promise.resolve();
 /** More than the buffers of both ends of a connection hold. */
 const large = contentOf(noise("large", 24 * MIB));
 const image = anImage();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "boxyard-network-"));
-  registry = await startRegistry({ dataDir: folder });
+  registry = await startRegistry({
+    openStore: (region) =>
+      watchStore(new FilesystemBlobStore(join(folder, region)), ({ when, what }) =>
+        when === "before" && what === "store seal" ? sealing : undefined,
+      ),
+  });
   await registry.app.listen({ port: 0, host: "127.0.0.1" });
   port = (registry.app.server.address() as AddressInfo).port;
   await registry.createRegistry("acme");
@@ -54,7 +63,7 @@ function openBlobs(): string[] {
   return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       const path = readlinkSync(`/proc/self/fd/${fd}`);
-      return path.startsWith(join(folder, "blobs")) ? [path] : [];
+      return path.startsWith(folder) ? [path] : [];
     } catch {
       return []; // closed meanwhile
     }
@@ -90,6 +99,78 @@ describe("a client that ends its half of the connection once it has asked", () =
     const answer = await sendAndEnd(Buffer.concat([Buffer.from(head), blob.content]));
     expect(answer.toString()).toMatch(/^HTTP\/1.1 201 /);
     expect((await registry.oci("HEAD", `/v2/acme/app/blobs/${blob.digest}`, token)).status).toBe(200);
+  });
+});
+
+describe("an upload on a connection on which nothing moves", () => {
+  const content = noise("stalled", 1000);
+  const { digest } = contentOf(content);
+
+  afterEach(() => {
+    vi.useRealTimers();
+    registry.app.server.timeout = 300_000;
+    sealing = Promise.resolve();
+  });
+
+  function patch(location: string, start: number): Promise<Answer> {
+    const headers = { "content-type": "application/octet-stream", "content-range": `${start}-999` };
+    return registry.oci("PATCH", location, token, { headers, body: content.subarray(start) });
+  }
+
+  /** A connection on which an upload has begun to arrive, and then nothing more does. */
+  async function stall(location: string): Promise<{ client: Socket; server: Socket }> {
+    const ends = await openBothEnds();
+    const beginning = Buffer.concat([
+      Buffer.from(headed(`PATCH ${location}`, ["Content-Length: 1000"])),
+      content.subarray(0, 400),
+    ]);
+    ends.client.write(beginning);
+    await vi.waitUntil(() => ends.server.bytesRead === beginning.length, { timeout: 30_000 });
+    return ends;
+  }
+
+  async function expectToGoOn(location: string): Promise<void> {
+    const range = async () => (await registry.oci("GET", location, token)).headers.range;
+    await vi.waitFor(async () => expect(await range()).toBe("0-399"), { timeout: 30_000 });
+    await vi.waitFor(async () => expect((await patch(location, 400)).status).toBe(202), { timeout: 30_000 });
+    mustBe(201, await registry.oci("PUT", `${location}?digest=${digest}`, token));
+  }
+
+  test("is cut off after a while, and what came is kept", async () => {
+    registry.app.server.timeout = 200;
+    const location = await registry.startUpload("acme/app", token);
+    const { client } = await stall(location);
+    await once(client, "close");
+    await expectToGoOn(location);
+  });
+
+  test("is not in the way of its client, who comes back by another one", async () => {
+    const location = await registry.startUpload("acme/app", token);
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const { client, server } = await stall(location);
+    mustBe(416, await patch(location, 0));
+    vi.advanceTimersByTime(9000);
+    mustBe(416, await patch(location, 0));
+    expect(server.destroyed).toBe(false);
+    vi.advanceTimersByTime(2000);
+    mustBe(416, await patch(location, 0));
+    await once(client, "close");
+    await expectToGoOn(location);
+  });
+
+  test("is answered all the same where it is the server that takes so long", async () => {
+    registry.app.server.timeout = 200;
+    const location = await registry.startUpload("acme/app", token);
+    mustBe(202, await patch(location, 0));
+    const working = Promise.withResolvers<void>();
+    sealing = working.promise;
+    const { client, server } = await openBothEnds();
+    client.write(headed(`PUT ${location}?digest=${digest}`, ["Content-Length: 0"]));
+    await once(server, "timeout");
+    working.resolve();
+    const [answer] = (await once(client, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 201 /);
+    client.destroy();
   });
 });
 

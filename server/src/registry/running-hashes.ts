@@ -1,4 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
+import type { Readable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import type { DigestAlgorithm } from "../model/digest.ts";
 import type { UploadId } from "../model/upload-id.ts";
@@ -12,6 +13,7 @@ export interface RunningHash {
 
 /** An idle session's hash costs less than a kilobyte; one that was dropped is computed again from the staged bytes. */
 const MAX_IDLE = 10_000;
+const STALLED_MS = 10_000;
 
 /**
  * The hashes of uploads under way, which only this process has: Node cannot save a hash's state. A session that goes on
@@ -20,13 +22,26 @@ const MAX_IDLE = 10_000;
  */
 export class RunningHashes {
   readonly #idle = new LRUCache<UploadId, RunningHash>({ max: MAX_IDLE });
-  readonly #busy = new Set<UploadId>();
+  readonly #busy = new Map<UploadId, { source: Readable | undefined; movedAt: number }>();
 
-  /** Takes the session for one append. `false`: another request is appending to it. */
-  take(id: UploadId): boolean {
-    if (this.#busy.has(id)) return false;
-    this.#busy.add(id);
-    return true;
+  /**
+   * Takes the session for one request, and the bytes that it brings. `false`: another request has it. Where nothing has
+   * come of that for a while it is cut off: connections break without a word, and this is its client, who comes back.
+   */
+  take(id: UploadId, source?: Readable): boolean {
+    const other = this.#busy.get(id);
+    if (other === undefined) {
+      this.#busy.set(id, { source, movedAt: performance.now() });
+      return true;
+    }
+    if (performance.now() - other.movedAt > STALLED_MS) other.source?.destroy();
+    return false;
+  }
+
+  /** Something has come for the request that has the session. */
+  move(id: UploadId): void {
+    const own = this.#busy.get(id);
+    if (own !== undefined) own.movedAt = performance.now();
   }
 
   release(id: UploadId): void {

@@ -110,7 +110,7 @@ export async function appendToUpload(
 ): Promise<UploadSession> {
   if (startsAt !== undefined && startsAt !== session.staged.length) throw wrongOffset(session);
   await backend.underWay.admit(backend.db, accountId, { stagedBytes: length ?? 0 });
-  return alone(backend, session, () => append(backend, session, source, accountId, algorithm));
+  return alone(backend, session, () => append(backend, session, source, accountId, algorithm), source);
 }
 
 /**
@@ -156,9 +156,14 @@ export async function uploadAtOnce(
  * Does `work` while no other request writes to the session, which stands where the caller saw it. Another one's bytes
  * would otherwise be written over, or land in a file that is a blob's by then.
  */
-async function alone<T>(backend: Backend, session: UploadSession, work: () => Promise<T>): Promise<T> {
+async function alone<T>(
+  backend: Backend,
+  session: UploadSession,
+  work: () => Promise<T>,
+  source?: Readable,
+): Promise<T> {
   const { db, hashes } = backend;
-  if (!hashes.take(session.id)) {
+  if (!hashes.take(session.id, source)) {
     throw new RegistryError(
       "UPLOAD_RANGE_INVALID",
       "another request is writing to this upload: ask for its status",
@@ -187,7 +192,10 @@ async function append(
   hashes.forget(id);
   // Paused, so that it flows to the store and past the hash from the same moment.
   source.pause();
-  const hashChunk = (chunk: Buffer) => running?.hash.update(chunk);
+  const hashChunk = (chunk: Buffer) => {
+    running?.hash.update(chunk);
+    hashes.move(id);
+  };
   source.on("data", hashChunk);
   let kept = session.staged;
   const keep = async (staged: Staged): Promise<void> => {

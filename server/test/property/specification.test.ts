@@ -63,7 +63,7 @@ describe.each(DATABASES.flatMap((database) => STORES.map((store) => [database, s
           { numRuns: RUNS },
         );
       },
-      60_000 + RUNS * 5000,
+      60_000 + RUNS * 10_000,
     );
 
     async function expectAnswer(
