@@ -2,6 +2,7 @@
 import { createCipheriv, createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Image, MANIFEST_TYPE } from "./content.ts";
@@ -11,6 +12,7 @@ export const MIB = 1024 * 1024;
 const ZEROES = Buffer.alloc(MIB);
 /** What the first log-in makes. */
 export const REGISTRY = "bench";
+const OWNER = `Basic ${Buffer.from(`bench:${OWNER_TOKEN}`).toString("base64")}`;
 
 /** Content that looks random and is the same for the same seed: what AES makes of zeroes, a MiB at a time. */
 export function* randomBlocks(seed: number, sizeMib: number): Generator<Buffer> {
@@ -39,7 +41,7 @@ export class Client {
   async logIn(actions: "pull" | "pull,push" = "pull,push"): Promise<void> {
     const scope = `repository:${this.#repository}:${actions}`;
     const response = await this.#send("GET", `/v2/registry/auth?service=boxyard&scope=${scope}`, {
-      headers: { authorization: `Basic ${Buffer.from(`bench:${OWNER_TOKEN}`).toString("base64")}` },
+      headers: { authorization: OWNER },
     });
     const { token } = JSON.parse(await textOf(response, 200)) as { token: string };
     this.#authorization = `Bearer ${token}`;
@@ -105,6 +107,33 @@ export class Client {
       ...(body && { body: [Buffer.from(JSON.stringify(body))] }),
     });
     return textOf(response, status);
+  }
+
+  /** Begins an upload and sends it one chunk, and no more. */
+  async beginUpload(chunk: Buffer): Promise<void> {
+    const session = await this.#send("POST", `/v2/${this.#repository}/blobs/uploads/`);
+    await textOf(session, 202);
+    await textOf(await this.#send("PATCH", locationOf(session), { body: [chunk] }), 202);
+  }
+
+  /** Reads a document with the owner's token, which may read everything. */
+  async readDocument(path: string): Promise<unknown> {
+    const response = await this.#send("GET", path, { headers: { authorization: OWNER } });
+    return JSON.parse(await textOf(response, 200));
+  }
+
+  /** Asks for a blob on a connection of its own, which the caller reads as slowly as he likes. */
+  askForBlob(digest: string): Socket {
+    const socket = connect(this.#port, "127.0.0.1");
+    socket.write(
+      [
+        `GET /v2/${this.#repository}/blobs/${digest} HTTP/1.1`,
+        "Host: 127.0.0.1",
+        `Authorization: ${this.#authorization}`,
+        "\r\n",
+      ].join("\r\n"),
+    );
+    return socket;
   }
 
   /** Sends the bytes to a server that drops them. */

@@ -12,8 +12,12 @@ import { measureLinks } from "./gc-links.ts";
 import { measurePeer } from "./gc-peer.ts";
 import { measurePile } from "./gc-pile.ts";
 import { measurePushes } from "./gc-push.ts";
+import { measureMany } from "./many.ts";
 import { measureMemory } from "./memory.ts";
+import { measurePages } from "./pages.ts";
 import { copyBundle } from "./server.ts";
+import { measureSessions } from "./sessions.ts";
+import { measureSlowReaders } from "./slow-readers.ts";
 import { measureStart } from "./start.ts";
 import { measureUpload } from "./upload.ts";
 
@@ -26,6 +30,10 @@ const MEASUREMENTS: Record<string, (folder: string, bundle: string) => Promise<F
   "gc-pile": measurePile,
   "gc-push": measurePushes,
   "gc-peer": measurePeer,
+  many: measureMany,
+  sessions: measureSessions,
+  "slow-readers": measureSlowReaders,
+  pages: measurePages,
 };
 
 async function main(names: readonly string[]): Promise<void> {
