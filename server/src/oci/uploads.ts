@@ -46,7 +46,7 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
 
   // Bytes of a blob stream from the socket to the store, whatever the client calls them, be it no media type at all.
   app.addHook("onRequest", async ({ headers }) => {
-    delete headers["content-type"];
+    if (headers["content-type"] !== undefined) headers["content-type"] = "application/octet-stream";
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => done(null, body));
