@@ -11,7 +11,7 @@ import { type Answer, DATABASES, mustBe, startRegistry, type TestRegistry } from
 import { BLOBS, type Expected, type Operation, Specification } from "./specification.ts";
 
 /** How many sequences of requests there are, on each database and store: `PROPERTY_RUNS=1000 npm test -- test/property`. */
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 5);
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 3);
 const STORES = ["memory", "files"] as const;
 /** So that manifests can be pushed from the start. */
 const PUSH_OF_ALL_BLOBS: readonly Operation[] = [...BLOBS.keys()].map((blob) => ({
