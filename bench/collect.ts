@@ -9,6 +9,7 @@ const RUNS = `/v2/registry/${REGISTRY}`;
 const RUN_POLL_MS = 5;
 /** Looking at the metrics is work for the server: how seldom, by how long the collection has taken. */
 const TRASH_POLL_SHARE = 0.02;
+const TRASH_POLL_MS = 10;
 
 const WRITE_TOKEN_LIFE_SECONDS = 15;
 /** So many are pushed in a fraction of that time. */
@@ -53,7 +54,7 @@ export async function collect(client: Client, type = "unreferenced blobs only"):
   const runSeconds = (performance.now() - startedAt) / 1000;
   let seconds = runSeconds;
   while (await isTrashLeft(client)) {
-    await sleep(seconds * 1000 * TRASH_POLL_SHARE);
+    await sleep(Math.max(TRASH_POLL_MS, seconds * 1000 * TRASH_POLL_SHARE));
     seconds = (performance.now() - startedAt) / 1000;
   }
   return { runSeconds, seconds, blobs: run.blobs_deleted, bytes: run.freed_bytes };
@@ -65,12 +66,12 @@ export async function runCollection(client: Client, type: string, pollMs = RUN_P
   const started = await client.manage("POST", `${RUNS}/garbage-collection`, 201, body);
   const { uuid } = (JSON.parse(started) as { garbage_collection: Run }).garbage_collection;
   for (;;) {
+    await sleep(pollMs);
     const page = await client.manage("GET", `${RUNS}/garbage-collections?per_page=1`, 200);
     const [run] = (JSON.parse(page) as { garbage_collections: Run[] }).garbage_collections;
     if (run?.uuid !== uuid) throw new Error(`the newest run is ${run?.uuid}, and ${uuid} was due`);
     if (run.status === "succeeded") return run;
     if (run.status === "failed" || run.status === "cancelled") throw new Error(`the run has ${run.status}`);
-    await sleep(pollMs);
   }
 }
 

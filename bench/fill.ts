@@ -17,7 +17,7 @@ const ROWS_PER_STATEMENT = 1000;
 const NOW = 1;
 
 type Row = Record<string, unknown>;
-type Value = number | string | Buffer;
+type Value = number | string | Buffer | null;
 
 /** One text of SQL serves both. */
 interface Rows {
@@ -87,7 +87,15 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
   await insert(
     rows,
     "blob",
-    ["region", "digest", "size_bytes", "storage_key", "created_at"],
+    [
+      "region",
+      "digest",
+      "size_bytes",
+      "uncompressed_size_bytes",
+      "measure_after",
+      "storage_key",
+      "created_at",
+    ],
     storedBlobs(join(dataDir, "blobs", region), region, blobs.values()),
   );
   const blobIds = await idsBy(rows, "SELECT id, digest AS name FROM blob");
@@ -105,12 +113,13 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
     rows,
     "manifest",
     [
-      ...["repository_id", "registry_id", "digest", "media_type", "size_bytes", "compressed_size_bytes"],
+      ...["repository_id", "registry_id", "digest", "media_type", "size_bytes"],
+      ...["compressed_size_bytes", "uncompressed_size_bytes", "measure_after"],
       ...["holder_count", "leased_until", "created_at", "updated_at"],
     ],
     eachImage(repositories, (repository, { manifest, blobs }) => [
       ...[repositoryId(repository), registryId, manifest.digest, MANIFEST_TYPE],
-      ...[manifest.bytes.length, sumBytes(blobs), 1, 0, NOW, NOW],
+      ...[manifest.bytes.length, sumBytes(blobs), sumBytes(blobs.slice(1)), null, 1, 0, NOW, NOW],
     ]),
   );
   const manifestIds = await idsBy(rows, "SELECT id, repository_id || ' ' || digest AS name FROM manifest");
@@ -147,7 +156,8 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
   await rows.query(`INSERT INTO registry_blob (registry_id, blob_id, link_count)
     SELECT registry_id, blob_id, count(*) FROM repository_blob GROUP BY registry_id, blob_id`);
   await rows.query(`UPDATE registry SET storage_usage_bytes = (SELECT sum(size_bytes) FROM blob),
-    repository_count = (SELECT count(*) FROM repository WHERE manifest_count > 0)`);
+    repository_count = (SELECT count(*) FROM repository WHERE manifest_count > 0),
+    tagged_repository_count = (SELECT count(*) FROM repository WHERE tag_count > 0)`);
   await rows.commit();
   execFileSync("sync");
 }
@@ -160,7 +170,8 @@ function* storedBlobs(folder: string, region: string, blobs: Iterable<Blob>): Ge
     if (!shards.has(shard)) mkdirSync(shard, { recursive: true });
     shards.add(shard);
     writeFileSync(join(shard, key), bytes);
-    yield [region, digest, bytes.length, key, NOW];
+    // Measured already: the background has nothing else to do.
+    yield [region, digest, bytes.length, bytes.length, null, key, NOW];
   }
 }
 
@@ -211,12 +222,10 @@ async function insert(
   columns: readonly string[],
   values: Iterable<Value[]>,
 ): Promise<void> {
-  const literal = (value: Value) =>
-    typeof value === "number"
-      ? String(value)
-      : typeof value === "string"
-        ? `'${value}'`
-        : rows.literal(value);
+  const literal = (value: Value) => {
+    if (value === null || typeof value === "number") return String(value);
+    return typeof value === "string" ? `'${value}'` : rows.literal(value);
+  };
   let tuples: string[] = [];
   const flush = async () => {
     if (tuples.length > 0) {

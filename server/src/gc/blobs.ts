@@ -13,10 +13,10 @@ import type { Backend } from "../registry/backend.ts";
  * Looks at up to `limit` blobs whose last link may be gone; gives those up that nobody links. Returns how many reviews
  * were done. Who links a blob first locks its row, and finds it there or gone: never doomed.
  */
-export async function reviewBlobs({ db, now }: Backend, limit: number): Promise<number> {
-  return transactRelaxed(db, async (tx) => {
+export async function reviewBlobs({ db, now, wakeup }: Backend, limit: number): Promise<number> {
+  const done = await transactRelaxed(db, async (tx) => {
     const reviews = await takeBlobReviews(tx, limit);
-    if (reviews.length === 0) return 0;
+    if (reviews.length === 0) return { reviews: 0, trash: 0 };
     const blobs = await lockBlobsForRemoval(tx, [...new Set(reviews.map((review) => review.blobId))]);
     // A statement younger than the locks: a link that was committed while they were waited for is seen.
     const linked = await listLinkedBlobs(tx, blobs);
@@ -32,6 +32,9 @@ export async function reviewBlobs({ db, now }: Backend, limit: number): Promise<
       tx,
       reviews.map((review) => review.id),
     );
-    return reviews.length;
+    return { reviews: reviews.length, trash: gone.length };
   });
+  // Their bytes go at once.
+  if (done.trash > 0) wakeup.ring();
+  return done.reviews;
 }

@@ -1,4 +1,4 @@
-import { transact } from "../metadata/database.ts";
+import { transactRelaxed } from "../metadata/database.ts";
 import { type GarbageCollection, recordProgress } from "../metadata/garbage-collections.ts";
 import { deleteUnreferencedLinks } from "../metadata/links.ts";
 import type { Backend } from "../registry/backend.ts";
@@ -10,7 +10,8 @@ import { leasesEndedBy } from "./quiet.ts";
  * how many went.
  *
  * Each call is whole: a process that dies leaves nothing to undo, two at once take different links, and a push that
- * renews a lease or adds a reference first, wins.
+ * renews a lease or adds a reference first, wins. It waits for no flush: a power cut may bring back what was swept, and
+ * bytes are deleted only when it cannot.
  */
 export async function sweepLinks(
   backend: Backend,
@@ -18,7 +19,7 @@ export async function sweepLinks(
   limit: number,
 ): Promise<number> {
   const { db, now } = backend;
-  return transact(db, async (tx) => {
+  return transactRelaxed(db, async (tx) => {
     const endedBy = await leasesEndedBy(tx, run.registryId, now());
     const links = await deleteUnreferencedLinks(tx, run.registryId, endedBy, limit);
     const { blobs, bytes } = await releaseLinks(backend, tx, run.registryId, links);

@@ -1,4 +1,4 @@
-import { transact } from "../metadata/database.ts";
+import { transactRelaxed } from "../metadata/database.ts";
 import type { GarbageCollection } from "../metadata/garbage-collections.ts";
 import { findRepositoryWithUnheldManifests, lockUnheldManifests } from "../metadata/manifests.ts";
 import { lockRepository } from "../metadata/repositories.ts";
@@ -11,7 +11,7 @@ import { leasesEndedBy } from "./quiet.ts";
  * to rely on. Returns how many went.
  *
  * Each call is whole: a process that dies leaves nothing to undo, two at once take different manifests, and a push that
- * takes hold of one, or a HEAD that renews its lease, first, wins.
+ * takes hold of one, or a HEAD that renews its lease, first, wins. It waits for no flush, as {@link sweepLinks}.
  */
 export async function sweepManifests(
   backend: Backend,
@@ -19,7 +19,7 @@ export async function sweepManifests(
   limit: number,
 ): Promise<number> {
   const { db, now } = backend;
-  return transact(db, async (tx) => {
+  return transactRelaxed(db, async (tx) => {
     const endedBy = await leasesEndedBy(tx, run.registryId, now());
     const repositoryId = await findRepositoryWithUnheldManifests(tx, run.registryId, endedBy);
     if (repositoryId === undefined) return 0;

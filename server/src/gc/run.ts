@@ -151,6 +151,8 @@ export async function workOnRuns(backend: Backend): Promise<number> {
     }
     run = await findGarbageCollection(db, taken.id);
   }
+  // Blobs that lost their last link are looked at now, and not when their turn comes round by itself.
+  backend.wakeup.ring();
   return steps;
 }
 

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { deleteTrash, listDueTrash, postponeTrash, type Trash } from "../metadata/blobs.ts";
 import { batches, transactRelaxed } from "../metadata/database.ts";
 import { type Backend, storeOf } from "../registry/backend.ts";
 
 /** When bytes that could not be deleted are tried again. */
 const RETRY_MS = 60_000;
+/** How long a little trash waits for more: what goes together shares its syncs, which uploads have to wait for as well. */
+const GATHER_MS = 100;
 /** Few, because requests share the threads that wait for the disk. */
 const DELETED_AT_ONCE = 32;
 
@@ -13,8 +16,9 @@ const DELETED_AT_ONCE = 32;
  */
 export async function emptyTrash(backend: Backend, limit: number): Promise<number> {
   const { db, now } = backend;
+  if ((await listDueTrash(db, now(), 1)).length === 0) return 0;
+  await sleep(GATHER_MS);
   const due = await listDueTrash(db, now(), limit);
-  if (due.length === 0) return 0;
   // The rows that condemn these bytes are on disk: no power cut brings a blob back to life whose bytes are gone.
   await db.durable();
   // In the order of their keys: what lies in one folder goes together, and shares the sync of that folder.

@@ -6,7 +6,7 @@ import type { Turns } from "./turns.ts";
 
 const INTERVAL_MS = 1000;
 /** What makes a checkpoint worth its syncs: so many commits, so much more log, or any commit and so much time. */
-const WORTHWHILE = { commits: 500, bytes: 4 * 1024 * 1024, intervals: 30 };
+const WORTHWHILE = { commits: 2000, bytes: 4 * 1024 * 1024, intervals: 30 };
 /** A log of so many pages is emptied and cut even if writers have to wait for the copying of its end. */
 const MAX_FRAMES = 16_384;
 

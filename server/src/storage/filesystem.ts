@@ -48,6 +48,9 @@ export class FilesystemBlobStore implements BlobStore {
    * and would call the next sync a success.
    */
   readonly #unsynced = new Set<StorageKey>();
+  /** Folders in which files were deleted since these were last synced. */
+  readonly #thinned = new Set<string>();
+  readonly #deletions = new SharedFlush(() => this.#syncThinned());
 
   constructor(folder: string) {
     this.#folder = resolve(folder);
@@ -128,7 +131,8 @@ export class FilesystemBlobStore implements BlobStore {
     const path = this.#path(key);
     await ignoringMissing(promisify(fs.unlink)(path));
     // Also where there was no file: whoever removed it may have died before this.
-    await ignoringMissing(this.#syncFolder(dirname(path)));
+    this.#thinned.add(dirname(path));
+    await this.#deletions.wait();
     this.#unsynced.delete(key);
   }
 
@@ -224,6 +228,16 @@ export class FilesystemBlobStore implements BlobStore {
       parent = dirname(parent);
       await this.#syncFolder(parent);
     } while (parent !== last);
+  }
+
+  /**
+   * One folder after another: the first sync has the file system's journal written, and leaves the others little to do;
+   * and the threads that wait for the disk are there for uploads.
+   */
+  async #syncThinned(): Promise<void> {
+    const folders = [...this.#thinned];
+    this.#thinned.clear();
+    for (const folder of folders) await ignoringMissing(this.#syncFolder(folder));
   }
 
   /** Has every entry that the folder has by now on disk. */
