@@ -73,9 +73,19 @@ export async function measurePushes(folder: string, bundle: string): Promise<Fig
     { name: "push of an image, p99", unit: "ms", values: without },
     { name: "push of an image, p99, beside collections", unit: "ms", values: beside },
     {
-      name: "ratio of the p99s, each round",
+      // Over all rounds: in one of them it is the third longest of some two hundred pushes, and chance.
+      name: "ratio of the p99s of all rounds",
       unit: "×",
-      values: beside.map((value, round) => value / (without[round] ?? Number.NaN)),
+      values: [
+        percentile(
+          rounds.flatMap((round) => round.beside),
+          0.99,
+        ) /
+          percentile(
+            rounds.flatMap((round) => round.without),
+            0.99,
+          ),
+      ],
       limit: 1.3,
     },
     { name: "blobs collected, a second of collections", unit: "/s", values: rounds.map(collectedPerSecond) },
