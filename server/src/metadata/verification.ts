@@ -109,9 +109,16 @@ const CHECKS: readonly Check[] = [
       WHERE deleted_at IS NULL AND manifest_count <> ${MANIFESTS}`,
   },
   {
+    name: "blob that a registry counts and no link needs",
+    find: sql`SELECT 'registry ' || registry_id || ' blob ' || blob_id AS subject, 'counted' AS found,
+      'no row' AS expected FROM registry_blob WHERE ${REGISTRY_LINKS} = 0`,
+    repair: sql`DELETE FROM registry_blob WHERE ${REGISTRY_LINKS} = 0`,
+  },
+  {
     name: "links of a blob in a registry",
     find: sql`SELECT 'registry ' || registry_id || ' blob ' || blob_id AS subject, link_count AS found,
-      ${REGISTRY_LINKS} AS expected FROM registry_blob WHERE link_count <> ${REGISTRY_LINKS}`,
+      ${REGISTRY_LINKS} AS expected FROM registry_blob
+      WHERE link_count <> ${REGISTRY_LINKS} AND ${REGISTRY_LINKS} > 0`,
     repair: sql`UPDATE registry_blob SET link_count = ${REGISTRY_LINKS} WHERE link_count <> ${REGISTRY_LINKS}`,
   },
   {
