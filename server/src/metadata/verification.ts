@@ -266,6 +266,57 @@ export async function isStoredBlob(db: Queries, id: number): Promise<boolean> {
   return row !== undefined;
 }
 
+/** A manifest, as its bytes have to be. */
+export interface StoredManifest {
+  id: number;
+  repositoryId: number;
+  digest: Digest;
+  mediaType: string;
+  subject: Digest | null;
+}
+
+/** Manifests of repositories that are not hidden, after an id, in the order of their ids. */
+export async function listStoredManifests(
+  db: Queries,
+  after: number,
+  limit: number,
+): Promise<StoredManifest[]> {
+  return selectStoredManifests(db)
+    .select([
+      "manifest.id as id",
+      "manifest.repository_id as repositoryId",
+      "manifest.digest as digest",
+      "manifest.media_type as mediaType",
+      "manifest.subject as subject",
+    ])
+    .where("manifest.id", ">", after)
+    .orderBy("manifest.id")
+    .limit(limit)
+    .execute();
+}
+
+export async function countStoredManifests(db: Queries): Promise<number> {
+  const { count } = await selectStoredManifests(db)
+    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+export async function isStoredManifest(db: Queries, id: number): Promise<boolean> {
+  const row = await selectStoredManifests(db)
+    .select("manifest.id as id")
+    .where("manifest.id", "=", id)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function selectStoredManifests(db: Queries) {
+  return db
+    .selectFrom("manifest")
+    .innerJoin("repository", "repository.id", "manifest.repository_id")
+    .where("repository.deleted_at", "is", null);
+}
+
 /** Those of these keys that no row names. */
 export async function listUnnamedKeys(db: Queries, keys: readonly StorageKey[]): Promise<StorageKey[]> {
   const named = new Set<string>();
