@@ -6,7 +6,7 @@ import { type Finding, repair, verify } from "../src/gc/verify.ts";
 import { transact } from "../src/metadata/database.ts";
 import { FilesystemBlobStore } from "../src/storage/filesystem.ts";
 import { anImage, anIndex } from "./support/images.ts";
-import { DATABASES, mustBe, startRegistry, type TestRegistry } from "./support/registry.ts";
+import { aBlob, DATABASES, mustBe, startRegistry, type TestRegistry } from "./support/registry.ts";
 
 describe.each(DATABASES)("a verification on %s", (database) => {
   let folder: string;
@@ -82,6 +82,55 @@ describe.each(DATABASES)("a verification on %s", (database) => {
     ]);
     await repair(registry.backend, { full: true });
     expect(await findings()).toEqual([]);
+  });
+
+  it("no longer counts a blob that no link needs, so that its bytes can go", async () => {
+    const { db } = registry.backend;
+    mustBe(201, await registry.pushBlob("acme/app", aBlob()));
+    await transact(db, async (tx) => {
+      const { blobId } = await tx
+        .deleteFrom("repository_blob")
+        .where("reference_count", "=", 0)
+        .returning("blob_id as blobId")
+        .executeTakeFirstOrThrow();
+      await tx
+        .insertInto("blob_review")
+        .values({ blob_id: Number(blobId), queued_at: 0 })
+        .execute();
+    });
+    expect(await checksThatFail()).toEqual(["blob that a registry counts and no link needs"]);
+    await repair(registry.backend, { full: false });
+    expect(await findings()).toEqual([]);
+    const reviews = async () => (await db.selectFrom("blob_review").select("id").execute()).length;
+    await vi.waitUntil(async () => (await reviews()) === 0, { timeout: 30_000 });
+    expect(await findings()).toEqual([]);
+  });
+
+  it("finds manifests whose bytes changed or are gone, and edges that they do not name", async () => {
+    const { db } = registry.backend;
+    const [changed, gone, index] = await db
+      .selectFrom("manifest")
+      .select("id")
+      .orderBy("id")
+      .limit(3)
+      .execute()
+      .then((rows) => rows.map(({ id }) => id) as [number, number, number]);
+    await transact(db, async (tx) => {
+      await tx
+        .updateTable("manifest_payload")
+        .set({ content: Buffer.from("{}") })
+        .where("manifest_id", "=", changed)
+        .execute();
+      await tx.deleteFrom("manifest_payload").where("manifest_id", "=", gone).execute();
+      await tx.deleteFrom("manifest_child").where("manifest_id", "=", index).execute();
+      await tx.updateTable("manifest").set({ holder_count: 0 }).where("id", "in", [changed, gone]).execute();
+    });
+    const found = (await findings()).filter(({ check }) => check.endsWith(" of a manifest"));
+    expect(found.map(({ check }) => check)).toEqual([
+      "bytes of a manifest",
+      "bytes of a manifest",
+      "edges of a manifest",
+    ]);
   });
 
   it("finds uncompressed sizes that are wrong, of blobs and of manifests, and repairs them", async () => {

@@ -28,6 +28,7 @@ interface Run {
   updated_at: string;
   blobs_deleted: number;
   freed_bytes: number;
+  failure: string | null;
 }
 
 interface Preview {
@@ -224,7 +225,8 @@ function barOf(run: Run, expected: Preview): string {
 }
 
 function describeRun(run: Run): string {
-  return `${run.status}: ${run.type} · ${run.blobs_deleted} blobs, ${presentBytes(run.freed_bytes)} freed · ${run.uuid}`;
+  const failure = run.failure === null ? "" : `\na step failed: ${run.failure}`;
+  return `${run.status}: ${run.type} · ${run.blobs_deleted} blobs, ${presentBytes(run.freed_bytes)} freed · ${run.uuid}${failure}`;
 }
 
 function describePreview(preview: Preview): string {

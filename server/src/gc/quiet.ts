@@ -15,9 +15,10 @@ export async function leasesEndedBy(tx: Queries, registryId: number, now: number
   return (await isPushedTo(tx, registryId, now)) ? now : Number.MAX_SAFE_INTEGER;
 }
 
+/** Uploads first: one that ends between the two looks leaves a write token, which the second then sees. */
 async function isPushedTo(tx: Queries, registryId: number, now: number): Promise<boolean> {
   return (
-    (await findLastWriteTokenExpiry(tx, registryId, now)) !== undefined ||
-    (await hasUploadSession(tx, registryId))
+    (await hasUploadSession(tx, registryId)) ||
+    (await findLastWriteTokenExpiry(tx, registryId, now)) !== undefined
   );
 }

@@ -16,6 +16,7 @@ import {
   advanceGarbageCollection,
   findActiveGarbageCollection,
   findGarbageCollection,
+  forgetFailures,
   type GarbageCollection,
   insertGarbageCollection,
   leaseGarbageCollection,
@@ -140,6 +141,8 @@ export async function workOnRuns(backend: Backend): Promise<number> {
       await fail(backend, run, error);
       return steps + 1;
     }
+    if (next === run.status && run.failures > 0)
+      await transactRelaxed(db, (tx) => forgetFailures(tx, taken.id));
     if (next !== run.status)
       await transactRelaxed(db, (tx) => move(tx, run as GarbageCollection, next, now()));
     else if (run.status === "waiting for write JWTs to expire") {

@@ -1,19 +1,25 @@
 import { createHash } from "node:crypto";
 import { insertTrash } from "../metadata/blobs.ts";
 import { type Database, transact } from "../metadata/database.ts";
+import { findManifestContent, listBlobDigests, listChildDigests } from "../metadata/manifests.ts";
 import { putBlobUncompressedSize } from "../metadata/uncompressed-sizes.ts";
 import {
   CHECK_COUNT,
+  countStoredManifests,
   type Finding,
   isStoredBlob,
+  isStoredManifest,
   listStoredBlobs,
+  listStoredManifests,
   listUnnamedKeys,
   repairRows,
   type StoredBlob,
+  type StoredManifest,
   sumStoredBlobs,
   verifyRows,
 } from "../metadata/verification.ts";
 import { digestAlgorithm, digestOf } from "../model/digest.ts";
+import { parseManifest } from "../model/manifest.ts";
 import type { Region } from "../model/region.ts";
 import type { StorageKey } from "../model/storage-key.ts";
 import { type Backend, storeOf } from "../registry/backend.ts";
@@ -28,7 +34,7 @@ export type { Finding } from "../metadata/verification.ts";
 
 /** How far a verification got. Totals are estimates where a server goes on meanwhile. */
 export interface VerifyProgress {
-  stage: "rows" | "blobs" | "files";
+  stage: "rows" | "manifests" | "blobs" | "files";
   done: number;
   total: number | undefined;
 }
@@ -55,6 +61,7 @@ export async function verify(
     for (const finding of findings) onFinding(finding);
   });
   if (!full) return;
+  await verifyManifests(backend, onFinding, onProgress);
   await verifyBlobs(backend, onFinding, onProgress);
   await verifyFiles(backend, onFinding, onProgress);
 }
@@ -108,6 +115,52 @@ async function* pagesOfBlobs(db: Database): AsyncGenerator<StoredBlob[]> {
     after = last.id;
     yield page;
   }
+}
+
+/** The bytes of manifests lie in rows: they have their digest, and name what the edges say. */
+async function verifyManifests(
+  { db }: Backend,
+  onFinding: (finding: Finding) => void,
+  onProgress: (progress: VerifyProgress) => void,
+): Promise<void> {
+  const total = await countStoredManifests(db);
+  let done = 0;
+  for (let after = 0; ; ) {
+    const page = await listStoredManifests(db, after, PAGE);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.id;
+    for (const manifest of page) {
+      const wrong = await findWrongInManifest(db, manifest);
+      done += 1;
+      onProgress({ stage: "manifests", done, total });
+      // Deleted while it was read.
+      if (wrong === undefined || !(await isStoredManifest(db, manifest.id))) continue;
+      onFinding({ ...wrong, subject: `manifest ${manifest.repositoryId} ${manifest.digest}` });
+    }
+  }
+}
+
+async function findWrongInManifest(
+  db: Database,
+  manifest: StoredManifest,
+): Promise<Omit<Finding, "subject"> | undefined> {
+  const { id, digest, mediaType } = manifest;
+  const content = await findManifestContent(db, id);
+  const algorithm = digestAlgorithm(digest);
+  const found = content && digestOf(algorithm, createHash(algorithm).update(content).digest("hex"));
+  if (content === undefined || found !== digest) {
+    return { check: "bytes of a manifest", found: found ?? "no bytes", expected: digest };
+  }
+  const edges = [...(await listBlobDigests(db, id)), ...(await listChildDigests(db, id))];
+  if (manifest.subject !== null) edges.push(manifest.subject);
+  const { blobs, children, subject } = parseManifest(content, mediaType, algorithm);
+  const named = [...blobs, ...children].map((descriptor) => descriptor.digest);
+  if (subject !== undefined) named.push(subject);
+  const [says, expected] = [edges, named].map((digests) => digests.sort().join(" "));
+  return says === expected
+    ? undefined
+    : { check: "edges of a manifest", found: says || "none", expected: expected || "none" };
 }
 
 async function verifyBlobs(

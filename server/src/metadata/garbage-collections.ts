@@ -176,6 +176,15 @@ export async function recordProgress(
     .execute();
 }
 
+/** Says that a run's step went well: those that failed before it no longer count. */
+export async function forgetFailures(db: Queries, id: number): Promise<void> {
+  await db
+    .updateTable("garbage_collection")
+    .set({ failures: 0, failure: null })
+    .where("id", "=", id)
+    .execute();
+}
+
 /** Counts a failure of a run's step, and has it rest until `leasedUntil`. Returns how many there were in a row. */
 export async function recordFailure(
   db: Queries,

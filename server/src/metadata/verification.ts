@@ -109,9 +109,16 @@ const CHECKS: readonly Check[] = [
       WHERE deleted_at IS NULL AND manifest_count <> ${MANIFESTS}`,
   },
   {
+    name: "blob that a registry counts and no link needs",
+    find: sql`SELECT 'registry ' || registry_id || ' blob ' || blob_id AS subject, 'counted' AS found,
+      'no row' AS expected FROM registry_blob WHERE ${REGISTRY_LINKS} = 0`,
+    repair: sql`DELETE FROM registry_blob WHERE ${REGISTRY_LINKS} = 0`,
+  },
+  {
     name: "links of a blob in a registry",
     find: sql`SELECT 'registry ' || registry_id || ' blob ' || blob_id AS subject, link_count AS found,
-      ${REGISTRY_LINKS} AS expected FROM registry_blob WHERE link_count <> ${REGISTRY_LINKS}`,
+      ${REGISTRY_LINKS} AS expected FROM registry_blob
+      WHERE link_count <> ${REGISTRY_LINKS} AND ${REGISTRY_LINKS} > 0`,
     repair: sql`UPDATE registry_blob SET link_count = ${REGISTRY_LINKS} WHERE link_count <> ${REGISTRY_LINKS}`,
   },
   {
@@ -257,6 +264,57 @@ export async function sumStoredBlobs(db: Queries): Promise<{ blobs: number; byte
 export async function isStoredBlob(db: Queries, id: number): Promise<boolean> {
   const row = await db.selectFrom("blob").select("id").where("id", "=", id).executeTakeFirst();
   return row !== undefined;
+}
+
+/** A manifest, as its bytes have to be. */
+export interface StoredManifest {
+  id: number;
+  repositoryId: number;
+  digest: Digest;
+  mediaType: string;
+  subject: Digest | null;
+}
+
+/** Manifests of repositories that are not hidden, after an id, in the order of their ids. */
+export async function listStoredManifests(
+  db: Queries,
+  after: number,
+  limit: number,
+): Promise<StoredManifest[]> {
+  return selectStoredManifests(db)
+    .select([
+      "manifest.id as id",
+      "manifest.repository_id as repositoryId",
+      "manifest.digest as digest",
+      "manifest.media_type as mediaType",
+      "manifest.subject as subject",
+    ])
+    .where("manifest.id", ">", after)
+    .orderBy("manifest.id")
+    .limit(limit)
+    .execute();
+}
+
+export async function countStoredManifests(db: Queries): Promise<number> {
+  const { count } = await selectStoredManifests(db)
+    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+export async function isStoredManifest(db: Queries, id: number): Promise<boolean> {
+  const row = await selectStoredManifests(db)
+    .select("manifest.id as id")
+    .where("manifest.id", "=", id)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function selectStoredManifests(db: Queries) {
+  return db
+    .selectFrom("manifest")
+    .innerJoin("repository", "repository.id", "manifest.repository_id")
+    .where("repository.deleted_at", "is", null);
 }
 
 /** Those of these keys that no row names. */

@@ -175,6 +175,16 @@ describe.each(DATABASES)("two at once on %s", (database) => {
     },
   );
 
+  it.each(["sweep of manifests", "sweep of links", "a whole collection", "work on a run"])(
+    "%s, held at every point while an upload ends that outlived its token",
+    async (first) => {
+      for (let point = 0; ; point++) {
+        await world.restore({ ending: true });
+        if (await race(first, "end of an upload", point)) return;
+      }
+    },
+  );
+
   it.each(["chunk of an upload", "end of an upload"])("%s, held while its session expires", async (first) => {
     for (let point = 0; ; point++) {
       await world.restore();

@@ -212,16 +212,19 @@ export class World implements AsyncDisposable {
     return { rows, bytes };
   }
 
-  /** Puts everything back as it was when the world was made. `quietly`: with nobody who pushes. */
-  async restore({ quietly = false } = {}): Promise<void> {
-    const { rows, bytes } = this.#snapshot;
+  /**
+   * Puts everything back as it was when the world was made. `quietly`: with nobody who pushes; `ending`: but for an upload
+   * that is to be finished, and outlived its token.
+   */
+  async restore({ quietly = false, ending = false } = {}): Promise<void> {
+    const { bytes } = this.#snapshot;
+    const rows = this.#rowsWhere({ quietly, ending });
     this.passSeconds(-this.#skipped);
     await transactRelaxed(this.registry.backend.db, async (tx) => {
       for (const table of TABLES.toReversed()) await tx.deleteFrom(table).execute();
       for (const table of TABLES) {
-        const skipped = quietly && (table === "write_token" || table === "upload_session");
         const all = rows.get(table) ?? [];
-        if (all.length > 0 && !skipped)
+        if (all.length > 0)
           await tx
             .insertInto(table)
             .values(all as never)
@@ -230,14 +233,22 @@ export class World implements AsyncDisposable {
     });
     for (const key of await Array.fromAsync(this.#store.keys())) await this.#store.delete(key);
     for (const [key, content] of bytes) {
-      if (quietly && !this.#isNamedQuietly(key)) continue;
+      if (!this.#isNamed(key, rows)) continue;
       await this.#store.append(key, { length: 0 }, Readable.from([content]), async () => {});
     }
   }
 
-  #isNamedQuietly(key: StorageKey): boolean {
-    const sessions = this.#snapshot.rows.get("upload_session") ?? [];
-    return !sessions.some((session) => session.storage_key === key);
+  #rowsWhere({ quietly, ending }: { quietly: boolean; ending: boolean }): Snapshot["rows"] {
+    const rows = new Map(this.#snapshot.rows);
+    if (!quietly && !ending) return rows;
+    const sessions = rows.get("upload_session") ?? [];
+    const isEnding = ({ id }: Record<string, unknown>) => ending && this.finishedUpload.includes(`${id}`);
+    return rows.set("write_token", []).set("upload_session", sessions.filter(isEnding));
+  }
+
+  #isNamed(key: StorageKey, rows: Snapshot["rows"]): boolean {
+    const tables = ["blob", "trash", "upload_session"];
+    return tables.some((table) => rows.get(table)?.some((row) => row.storage_key === key));
   }
 
   // ------------------------------------------------------------------------------------------------ what is checked
