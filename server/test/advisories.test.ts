@@ -161,6 +161,9 @@ test("CVE-2025-48374, GHSA-prh4-vhfh-24mj: no secret is logged, of a request tha
     });
     await app.inject({ url: "/v2/registry/docker-credentials", headers: { authorization } });
   }
+  for (const path of ["/v2/", "/v2/acme/app/tags/list", "/v2/registry", "/v2/registry/auth", "/nowhere"]) {
+    await app.inject({ url: `${path}?access_token=${OWNER_TOKEN}&password=${token}` });
+  }
   await app.inject({
     method: "POST",
     url: "/v2/registry/auth?service=boxyard",
