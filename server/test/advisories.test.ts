@@ -84,7 +84,7 @@ test("CVE-2026-31801: latest is a tag like any other", async () => {
   expect(found.headers["docker-content-digest"]).toBe(first.manifest.digest);
 });
 
-test("CVE-2022-31668: another account's run is not found under one's own registry", async () => {
+test("CVE-2022-31668, CVE-2024-22278: another account's run is not found under one's own registry", async () => {
   const stranger = await registry.addAccount("stranger");
   const started = await registry.api("POST", "/v2/registries/acme/garbage-collection", {
     body: { type: "unreferenced blobs only", writes: "continue" },
@@ -161,6 +161,9 @@ test("CVE-2025-48374, GHSA-prh4-vhfh-24mj: no secret is logged, of a request tha
     });
     await app.inject({ url: "/v2/registry/docker-credentials", headers: { authorization } });
   }
+  for (const path of ["/v2/", "/v2/acme/app/tags/list", "/v2/registry", "/v2/registry/auth", "/nowhere"]) {
+    await app.inject({ url: `${path}?access_token=${OWNER_TOKEN}&password=${token}` });
+  }
   await app.inject({
     method: "POST",
     url: "/v2/registry/auth?service=boxyard",
@@ -171,6 +174,33 @@ test("CVE-2025-48374, GHSA-prh4-vhfh-24mj: no secret is logged, of a request tha
   expect(log.match(/"msg":"request"/g)?.length).toBeGreaterThan(5);
   for (const secret of [token, OWNER_TOKEN, password]) expect(log).not.toContain(secret);
   expect(log).not.toMatch(/authorization/i);
+});
+
+test("CVE-2026-4404: nothing that is not the owner's token opens a new installation", async () => {
+  await using another = await startRegistry();
+  for (const password of ["", "admin", "password", "changeme", "Harbor12345", "boxyard", "owner", "bxy_"]) {
+    for (const user of ["admin", "owner", "root", ""]) {
+      const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+      for (const url of ["/v2/", "/v2/registry/auth"]) {
+        mustBe(401, await another.send("GET", url, { headers: { authorization } }));
+      }
+    }
+  }
+});
+
+test("CVE-2023-20902, CVE-2019-19030: a wrong password is answered alike, whoever the user is", async () => {
+  // There are no users to look up: a token is found by its hash, in one query, or not.
+  const answers = await Promise.all(
+    ["owner", "acme", "nobody", ""].map(async (user) => {
+      const authorization = `Basic ${Buffer.from(`${user}:${OWNER_TOKEN.slice(0, -1)}x`).toString("base64")}`;
+      const { status, headers, json } = await registry.send("GET", "/v2/registry/auth", {
+        headers: { authorization },
+      });
+      return { status, challenge: headers["www-authenticate"], message: json.message };
+    }),
+  );
+  expect(answers).toEqual(answers.map(() => answers[0]));
+  expect(answers[0]?.status).toBe(401);
 });
 
 test("GHSA-j7jh-fmcm-xxwv: each installation signs with a key of its own", async () => {

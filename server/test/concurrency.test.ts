@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { MemoryBlobStore } from "../src/storage/memory.ts";
+import { imageOf } from "./support/documents.ts";
 import {
   anImage,
   anIndex,
@@ -92,6 +93,30 @@ describeOnBothDatabases(`${MANY} at once`, (database) => {
       expect(pulled.body.equals(manifest.content)).toBe(true);
     }
     expect(await repositoryOf(registry, "one-tag")).toMatchObject({ tag_count: 1, manifest_count: MANY });
+  });
+
+  test("pushes of different tags whose images share layers all succeed, and everything is there", async () => {
+    const token = await tokenFor(registry, ["acme/shared"]);
+    const [base, config] = [contentOf(noise("a base that is shared", 20_000)), aBlob("{}")];
+    const own = Array.from({ length: MANY }, (_, number) => aBlob(`layer ${number}`));
+    const images = own.map((layer) => imageOf(config, [base, layer]));
+
+    const answers = await many(async (number) => {
+      const blobs = [config, base, at(own, number)];
+      const pushed = await Promise.all(blobs.map((blob) => registry.pushBlob("acme/shared", blob, token)));
+      return [
+        ...pushed,
+        await registry.pushManifest("acme/shared", at(images, number), `tag-${number}`, token),
+      ];
+    });
+
+    expect(statuses(answers.flat())).toEqual([201]);
+    for (const [number, image] of images.entries()) {
+      const pulled = await registry.oci("GET", `/v2/acme/shared/manifests/tag-${number}`, token);
+      expect(pulled.body.equals(image.content)).toBe(true);
+    }
+    for (const blob of [base, ...own]) await expectBlob(registry, token, "acme/shared", blob);
+    expect(await repositoryOf(registry, "shared")).toMatchObject({ tag_count: MANY, manifest_count: MANY });
   });
 
   test("moves and deletes of two tags leave each on one manifest, or gone", async () => {

@@ -81,6 +81,16 @@ const forgeries: [string, () => string | Promise<string>][] = [
     },
   ],
   [
+    "that brings its key's certificate",
+    () => {
+      const { publicKey, privateKey } = foreignKey();
+      const x5c = [publicKey.export({ type: "spki", format: "der" }).toString("base64")];
+      return new SignJWT(claims)
+        .setProtectedHeader({ alg: "EdDSA", kid: randomUUID(), x5c })
+        .sign(privateKey);
+    },
+  ],
+  [
     "that says where its key is",
     () => {
       const header = {
@@ -110,6 +120,7 @@ const forgeries: [string, () => string | Promise<string>][] = [
   ["without an id", () => signed({ jti: undefined })],
   ["that grants nothing", () => signed({ access: undefined })],
   ["that has expired", () => signed({ exp: 1 })],
+  ["whose time has not come", () => signed({ nbf: Math.floor(Date.now() / 1000) + 3600 })],
   [
     "whose claims were changed",
     () => {
@@ -140,6 +151,14 @@ test.each([
   const [entry] = claims.access as object[];
   expect(await statusOf(await signed({ access: [{ ...entry, name, actions }] }))).toBe(401);
 });
+
+test.each(["Repository", "REPOSITORY", "repository(plugin)", "registry", "", "*"])(
+  "a token for something of type %j does not open a repository",
+  async (type) => {
+    const [entry] = claims.access as object[];
+    expect(await statusOf(await signed({ access: [{ ...entry, type }] }))).toBe(401);
+  },
+);
 
 test("a token of a credential that never was writes nothing", async () => {
   const [entry] = claims.access as object[];

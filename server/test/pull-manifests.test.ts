@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OCI_MANIFEST } from "./support/documents.ts";
+import { documentOf, OCI_MANIFEST } from "./support/documents.ts";
 import { anImage, anIndex } from "./support/images.ts";
 import { type Answer, aBlob, codeOf, mustBe, startRegistry, type TestRegistry } from "./support/registry.ts";
 
@@ -34,9 +34,25 @@ describe("a manifest that is pulled", () => {
       "content-length": String(image.manifest.content.length),
       "docker-content-digest": image.manifest.digest,
       etag: `"${image.manifest.digest}"`,
+      "content-disposition": "attachment",
       "x-content-type-options": "nosniff",
     });
   });
+
+  test.each(["text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript"])(
+    "is never shown as a page of this origin (CVE-2025-32019): %s",
+    async (type) => {
+      const page = documentOf({ a: `<svg onload="alert('${type}')"/>` }, type);
+      mustBe(201, await registry.pushManifest("acme/app", page, "page"));
+      const { headers, body } = await ask("GET", "page");
+      expect(body.equals(page.content)).toBe(true);
+      expect(headers).toMatchObject({
+        "content-type": type,
+        "content-disposition": "attachment",
+        "x-content-type-options": "nosniff",
+      });
+    },
+  );
 
   test.each(["v1", image.manifest.digest])("is told of by HEAD, under %s", async (reference) => {
     const [head, get] = [await ask("HEAD", reference), await ask("GET", reference)];

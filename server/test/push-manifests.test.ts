@@ -355,6 +355,27 @@ describeOnBothDatabases("a push of a manifest", (database) => {
       await expectRefused(manifest, "MANIFEST_INVALID");
     });
 
+    test("where an index says that an image is an index, or the other way round (GHSA-qq97-vm5h-rrhg)", async () => {
+      const index = indexOf([], { annotations: { a: "inner" } });
+      for (const manifest of [image, index]) mustBe(201, await push(manifest));
+      await expectRefused(indexOf([{ ...image, mediaType: OCI_INDEX }]), "MANIFEST_INVALID");
+      await expectRefused(indexOf([{ ...index, mediaType: OCI_MANIFEST }]), "MANIFEST_INVALID");
+      mustBe(201, await push(indexOf([{ ...image, mediaType: DOCKER_MANIFEST }])));
+    });
+
+    test("where its bytes are here as something else (GHSA-qq97-vm5h-rrhg)", async () => {
+      const { mediaType: _, ...untyped } = JSON.parse(String(image.content));
+      const [manifest, other] = [OCI_MANIFEST, DOCKER_MANIFEST].map((type) => documentOf(untyped, type));
+      if (manifest === undefined || other === undefined) throw new Error("there are two");
+      mustBe(201, await push(manifest));
+      for (const reference of [undefined, "other"]) {
+        const answer = await push(other, reference);
+        expect([answer.status, codeOf(answer)]).toEqual([400, "MANIFEST_INVALID"]);
+      }
+      expect((await pull("other")).status).toBe(404);
+      expect((await pull(manifest.digest)).headers["content-type"]).toBe(OCI_MANIFEST);
+    });
+
     test.each([
       ["two foreign layers", 2],
       ["thousands of foreign layers", 3000],

@@ -39,7 +39,7 @@ describeOnBothDatabases("API tokens", (database) => {
   });
   afterAll(() => registry[Symbol.asyncDispose]());
 
-  test("are shown once, and listed without their secret, newest first", async () => {
+  test("are shown once, and listed without their secret, newest first (CVE-2026-18255)", async () => {
     const made = mustBe(
       201,
       await create(registry, { name: "ci für alle", scopes: ["registry:read", "account:read"] }),
@@ -166,7 +166,7 @@ describeOnBothDatabases("API tokens", (database) => {
     expect(await list(registry)).toContainEqual(expect.objectContaining({ name: "short" }));
   });
 
-  test("that are revoked open nothing, an upload that they began included", async () => {
+  test("that are revoked open nothing, an upload that they began included (CVE-2025-23208)", async () => {
     const { id, secret } = mustBe(201, await create(registry, { name: "gone", scopes: ["read", "write"] }))
       .json.token;
     const jwt = await registry.tokenFor("acme/app", "pull,push", secret);

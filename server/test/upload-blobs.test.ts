@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { StorageKey } from "../src/model/storage-key.ts";
+import { MemoryBlobStore } from "../src/storage/memory.ts";
 import { contentOf, noise } from "./support/images.ts";
 import {
   type Answer,
@@ -152,6 +154,15 @@ describeOnBothDatabases("an upload", (database) => {
         expect(await stored({ digest })).toEqual(content);
       }
     });
+
+    test.each(["sha384", "md5", "", "SHA512", "sha512,sha256", "__proto__"])(
+      "of no digest in %j, which is refused where it is announced",
+      async (algorithm) => {
+        const url = `/v2/acme/app/blobs/uploads/?digest-algorithm=${algorithm}`;
+        const answer = await registry.oci("POST", url, token);
+        expect([answer.status, codeOf(answer)]).toEqual([400, "DIGEST_INVALID"]);
+      },
+    );
 
     test("that is here already, again", async () => {
       const blob = aBlob();
@@ -367,6 +378,40 @@ describeOnBothDatabases("an upload", (database) => {
       await expectUnknown(location);
     });
   });
+});
+
+test.each([
+  ["", 1],
+  ["?digest-algorithm=sha512", 0],
+])("an upload by sha512 that is begun with %j is read once more %i times", async (query, times) => {
+  let reads = 0;
+  class CountedStore extends MemoryBlobStore {
+    override read(key: StorageKey, ...rest: [range?: { start: number; end: number }]) {
+      reads += 1;
+      return super.read(key, ...rest);
+    }
+  }
+  await using registry = await startRegistry({ openStore: () => new CountedStore() });
+  await registry.createRegistry("acme");
+  const token = await registry.tokenFor("acme/app");
+  const content = noise("announced", 3000);
+  const digest = `sha512:${createHash("sha512").update(content).digest("hex")}`;
+  const send = async (method: "POST" | "PATCH" | "GET" | "PUT", url: string, from = 0, to = 0) => {
+    const headers = { ...CHUNK, "content-range": `${from}-${to - 1}` };
+    const chunk = to === 0 ? {} : { headers, body: content.subarray(from, to) };
+    const answer = await registry.oci(method, url, token, chunk);
+    return [answer.status, answer.headers.location ?? ""] as const;
+  };
+  let [status, location] = await send("POST", `/v2/acme/app/blobs/uploads/${query}`);
+  for (const to of [1000, 2000, 3000]) {
+    [status, location] = await send("PATCH", location, to - 1000, to);
+    expect(status).toBe(202);
+    [status, location] = await send("GET", location);
+    expect(status).toBe(204);
+  }
+  const put = `${location}${location.includes("?") ? "&" : "?"}digest=${digest}`;
+  expect(await send("PUT", put)).toEqual([201, `/v2/acme/app/blobs/${digest}`]);
+  expect(reads).toBe(times);
 });
 
 describeOnBothDatabases("an upload that takes long", (database) => {

@@ -115,7 +115,7 @@ export class JwtSigner {
     if (remembered !== undefined) return remembered;
     const keyId = keyIdOf(token);
     const key = keyId === undefined ? undefined : await this.#findKey(keyId);
-    const verified = key === undefined ? undefined : await verifyWith(key, token);
+    const verified = key === undefined ? undefined : await verifyWith(key, token, this.#now());
     if (verified !== undefined) this.#verified.set(hash, verified);
     return verified;
   }
@@ -211,7 +211,7 @@ function keyIdOf(token: string): string | undefined {
   }
 }
 
-async function verifyWith(key: CryptoKey, token: string): Promise<AccessToken | undefined> {
+async function verifyWith(key: CryptoKey, token: string, now: number): Promise<AccessToken | undefined> {
   try {
     const { payload } = await jwtVerify<Claims>(token, key, {
       algorithms: [ALGORITHM],
@@ -220,7 +220,9 @@ async function verifyWith(key: CryptoKey, token: string): Promise<AccessToken | 
       requiredClaims: ["jti", "exp", "access", "token"],
       clockTolerance: Number.MAX_SAFE_INTEGER,
     });
-    const { jti = "", exp = 0, access, token: apiTokenId } = payload;
+    const { jti = "", nbf = 0, exp = 0, access, token: apiTokenId } = payload;
+    // Where the end is not looked at, the beginning is not either.
+    if (nbf * 1000 > now) return undefined;
     return {
       id: jti,
       apiTokenId: apiTokenId ?? undefined,

@@ -103,15 +103,14 @@ export async function renewManifest(
   repositoryId: number,
   digest: Digest,
   { leasedUntil, now }: { leasedUntil: number; now: number },
-): Promise<number | undefined> {
-  const row = await db
+): Promise<{ id: number; mediaType: string } | undefined> {
+  return db
     .updateTable("manifest")
     .set({ leased_until: later("leased_until", leasedUntil), measure_after: 0, updated_at: now })
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
-    .returning("id")
+    .returning(["id", "media_type as mediaType"])
     .executeTakeFirst();
-  return row?.id;
 }
 
 export interface NewManifest {
@@ -199,6 +198,7 @@ export async function deleteManifestRow(db: Queries, id: number): Promise<void> 
 
 /** What an index takes over from a manifest that it lists. */
 export interface Child {
+  mediaType: string;
   sizeBytes: number;
   compressedSizeBytes: number;
   depth: number;
@@ -214,7 +214,13 @@ export async function listChildren(
   for await (const batch of batches(digests)) {
     const rows = await db
       .selectFrom("manifest")
-      .select(["digest", "size_bytes as sizeBytes", "compressed_size_bytes as compressedSizeBytes", "depth"])
+      .select([
+        "digest",
+        "media_type as mediaType",
+        "size_bytes as sizeBytes",
+        "compressed_size_bytes as compressedSizeBytes",
+        "depth",
+      ])
       .where("repository_id", "=", repositoryId)
       .where("digest", "in", batch)
       .execute();

@@ -18,7 +18,6 @@ const MAX_LENGTH = 255;
  */
 export function parseDigest(text: string): Digest {
   const colon = text.indexOf(":");
-  const algorithm = text.slice(0, colon);
   const hex = text.slice(colon + 1);
   if (text.length > MAX_LENGTH || colon < 1 || !GRAMMAR.test(text)) {
     throw new RegistryError(
@@ -26,12 +25,7 @@ export function parseDigest(text: string): Digest {
       "a digest is an algorithm, a colon and a hash in lower-case hexadecimal",
     );
   }
-  if (!isDigestAlgorithm(algorithm)) {
-    throw new RegistryError(
-      "DIGEST_INVALID",
-      `the digest algorithm ${algorithm} is not supported: use sha256 or sha512`,
-    );
-  }
+  const algorithm = parseDigestAlgorithm(text.slice(0, colon));
   if (hex.length !== HEX_LENGTH[algorithm] || !/^[0-9a-f]+$/.test(hex)) {
     throw new RegistryError(
       "DIGEST_INVALID",
@@ -39,6 +33,17 @@ export function parseDigest(text: string): Digest {
     );
   }
   return text as Digest;
+}
+
+/**
+ * @throws {RegistryError} DIGEST_INVALID
+ */
+export function parseDigestAlgorithm(text: string): DigestAlgorithm {
+  if (isDigestAlgorithm(text)) return text;
+  throw new RegistryError(
+    "DIGEST_INVALID",
+    `the digest algorithm ${text} is not supported: use sha256 or sha512`,
+  );
 }
 
 /** The digest of finished hash `hex` in `algorithm`. */

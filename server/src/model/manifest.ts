@@ -7,7 +7,9 @@ import {
   isIndex,
   isMediaType,
   isNonDistributable,
+  isSameMediaType,
   isSchema1,
+  keptMediaType,
   mediaTypeOf,
 } from "./media-type.ts";
 
@@ -91,10 +93,10 @@ function agreedMediaType(document: Record<string, unknown>, contentType: string 
     throw invalid("the manifest's mediaType is not a media type");
   }
   const sent = contentType === undefined ? "" : mediaTypeOf(contentType);
-  if (sent !== "" && declared !== undefined && sent !== declared) {
+  if (sent !== "" && declared !== undefined && !isSameMediaType(sent, declared)) {
     throw invalid(`the Content-Type is ${sent}, but the manifest says that it is ${declared}`);
   }
-  const mediaType = declared ?? sent;
+  const mediaType = keptMediaType(declared ?? sent);
   if (mediaType === "") throw invalid("the push names no media type: send a Content-Type");
   if (isSchema1(mediaType)) {
     throw invalid("Docker's schema 1 manifests are not supported: push schema 2 or OCI");

@@ -40,7 +40,18 @@ export function isMediaType(text: string): boolean {
   return /^[\x20-\x7e]{1,255}$/.test(text);
 }
 
-/** The media type of a `Content-Type` header: without parameters, in lower case. */
+/** The media type of a `Content-Type` header: without parameters. */
 export function mediaTypeOf(header: string): string {
-  return (header.split(";", 1)[0] ?? "").trim().toLowerCase();
+  return (header.split(";", 1)[0] ?? "").trim();
+}
+
+/** Whether two media types are one: their case means nothing (RFC 9110 §8.3.1). */
+export function isSameMediaType(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+/** A media type as it is kept: as it was written, but for those that this server understands, which have one spelling. */
+export function keptMediaType(mediaType: string): string {
+  const lower = mediaType.toLowerCase();
+  return isImageManifest(lower) || isIndex(lower) || isSchema1(lower) ? lower : mediaType;
 }

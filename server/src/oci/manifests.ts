@@ -158,5 +158,7 @@ function setManifestHeaders(reply: FastifyReply, manifest: ManifestHead): void {
   reply.header("content-length", manifest.sizeBytes);
   reply.header("docker-content-digest", manifest.digest);
   reply.header("etag", entityTag(manifest.digest));
+  // Its type is whatever it was pushed as, a page's too: it is never shown as one of this origin.
+  reply.header("content-disposition", "attachment");
   reply.header("x-content-type-options", "nosniff");
 }

@@ -12,7 +12,13 @@ import {
 import type { LinkedBlob } from "../metadata/links.ts";
 import { findRepositoryWithBlob } from "../metadata/repositories.ts";
 import type { UploadSession } from "../metadata/upload-sessions.ts";
-import { type Digest, digestAlgorithm, parseDigest } from "../model/digest.ts";
+import {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  parseDigest,
+  parseDigestAlgorithm,
+} from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
 import { parseRepositoryPath, presentPath } from "../model/name.ts";
 import { parseContentRange } from "../model/range.ts";
@@ -31,12 +37,17 @@ import {
 
 interface StartRequest {
   Params: { name: string };
-  Querystring: { mount?: unknown; from?: unknown; digest?: unknown };
+  Querystring: { mount?: unknown; from?: unknown; digest?: unknown } & Announced;
 }
 
 interface SessionRequest {
   Params: { name: string; id: string };
-  Querystring: { digest?: unknown };
+  Querystring: { digest?: unknown } & Announced;
+}
+
+/** The algorithm of the digest that an upload is going to have: it is hashed in that as it passes. */
+interface Announced {
+  "digest-algorithm"?: unknown;
 }
 
 type UploadContext = AccessContext & { backend: Backend };
@@ -51,13 +62,15 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => done(null, body));
 
-  // end-4a, end-4b, end-11: begin an upload; with all its bytes; or link what another repository has.
+  // end-4a to 4c, end-11: begin an upload; with all its bytes; of another digest than sha256; or link what another
+  // repository has.
   app.post<StartRequest>(
     "/:name/blobs/uploads/",
     { onRequest: requireAccess(context, "push") },
     async (request, reply) => {
       const access = accessOf(request);
       const { mount, from, digest: wholeDigest } = request.query;
+      const announced = parseAnnounced(request.query);
 
       const mounted = await tryMount(context, request, reply, { mount, from });
       if (mounted !== undefined) return answerCommitted(reply, access, mounted);
@@ -69,7 +82,7 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
       }
       const session = await startUpload(backend, access, uploaderOf(request));
 
-      setSessionHeaders(reply, access, session);
+      setSessionHeaders(reply, access, session, announced);
       return reply.code(202).send();
     },
   );
@@ -80,13 +93,14 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
     { onRequest: requireUploadAccess(context) },
     async (request, reply) => {
       const access = accessOf(request);
+      const announced = parseAnnounced(request.query);
       const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
       // A refused chunk is answered with where the session stands.
-      setSessionHeaders(reply, access, session);
-      const appended = await appendBody(backend, request, session);
+      setSessionHeaders(reply, access, session, announced);
+      const appended = await appendBody(backend, request, session, announced);
 
-      setSessionHeaders(reply, access, appended);
+      setSessionHeaders(reply, access, appended, announced);
       return reply.code(202).send();
     },
   );
@@ -98,10 +112,12 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
     async (request, reply) => {
       const access = accessOf(request);
       const digest = parseQueryDigest(request.query.digest);
+      const announced = parseAnnounced(request.query);
       const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
-      setSessionHeaders(reply, access, session);
-      await commitUpload(backend, await appendBody(backend, request, session, digest), digest);
+      setSessionHeaders(reply, access, session, announced);
+      const filled = await appendBody(backend, request, session, digestAlgorithm(digest));
+      await commitUpload(backend, filled, digest);
 
       return answerCommitted(reply, access, digest);
     },
@@ -113,10 +129,11 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
     { onRequest: requireUploadAccess(context) },
     async (request, reply) => {
       const access = accessOf(request);
+      const announced = parseAnnounced(request.query);
 
       const session = await getUpload(backend, access, uploaderOf(request), parseUploadId(request.params.id));
 
-      setSessionHeaders(reply, access, session);
+      setSessionHeaders(reply, access, session, announced);
       return reply.code(204).send();
     },
   );
@@ -141,12 +158,11 @@ async function appendBody(
   backend: Backend,
   request: FastifyRequest,
   session: UploadSession,
-  digest?: Digest,
+  algorithm: DigestAlgorithm,
 ): Promise<UploadSession> {
   const arriving = parseArriving(request);
   const body = request.body as Readable | undefined;
   if (body === undefined) return session;
-  const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
   const { accountId } = accessOf(request).registry;
   return appendToUpload(backend, session, body, accountId, { ...arriving, algorithm });
 }
@@ -177,6 +193,11 @@ function parseQueryDigest(value: unknown): Digest {
     throw new RegistryError("DIGEST_INVALID", "the request needs one digest parameter: ?digest=sha256:…");
   }
   return parseDigest(value);
+}
+
+/** Where nobody says, sha256: by another digest the bytes are then read once more. */
+function parseAnnounced({ "digest-algorithm": algorithm }: Announced): DigestAlgorithm {
+  return algorithm === undefined ? "sha256" : parseDigestAlgorithm(String(algorithm));
 }
 
 /**
@@ -241,8 +262,15 @@ function known<T>(parse: () => T): T | undefined {
   }
 }
 
-function setSessionHeaders(reply: FastifyReply, place: Place, { id, staged }: UploadSession): void {
-  reply.header("location", `/v2/${pathOf(place)}/blobs/uploads/${id}`);
+/** What was announced goes on in the place's query, which the client keeps: no row has to. */
+function setSessionHeaders(
+  reply: FastifyReply,
+  place: Place,
+  { id, staged }: UploadSession,
+  announced: DigestAlgorithm,
+): void {
+  const query = announced === "sha256" ? "" : `?digest-algorithm=${announced}`;
+  reply.header("location", `/v2/${pathOf(place)}/blobs/uploads/${id}${query}`);
   // The last byte, included; an empty session says 0-0 all the same, as Distribution does.
   reply.header("range", `0-${Math.max(staged.length - 1, 0)}`);
   reply.header("docker-upload-uuid", id);

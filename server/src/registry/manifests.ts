@@ -87,6 +87,8 @@ export async function pushManifest(
       leasedUntil: newLease(backend),
       now: now(),
     });
+    // The same bytes are never two things: GHSA-qq97-vm5h-rrhg.
+    if (known !== undefined && known.mediaType !== manifest.mediaType) throw otherType(manifest, known);
     if (known === undefined) {
       if (repository.manifestCount === 0)
         await requireRoomForRepositories(backend, tx, registry.accountId, 1);
@@ -95,7 +97,7 @@ export async function pushManifest(
     const { id: manifestId, warnings } =
       known === undefined
         ? await storeManifest(backend, tx, repository, manifest)
-        : { id: known, warnings: [] };
+        : { id: known.id, warnings: [] };
     let newTags = 0;
     for (const tag of tags) {
       newTags += await moveTag(tx, { repositoryId: repository.id, name: tag, manifestId, now: now() });
@@ -216,9 +218,11 @@ async function findChildren(
   const here = await listChildren(tx, repositoryId, digests);
   const missing = digests.filter((digest) => !here.has(digest));
   if (missing.length > 0 && !sparse) throw unknownContent(missing);
-  for (const { digest, sizeBytes } of children) {
-    const actual = here.get(digest)?.sizeBytes;
-    if (actual !== undefined && actual !== sizeBytes) throw wrongSize(digest, sizeBytes, actual);
+  for (const { digest, mediaType, sizeBytes } of children) {
+    const child = here.get(digest);
+    if (child === undefined) continue;
+    if (child.sizeBytes !== sizeBytes) throw wrongSize(digest, sizeBytes, child.sizeBytes);
+    if (isIndex(mediaType) !== isIndex(child.mediaType)) throw wrongType(digest, mediaType, child.mediaType);
   }
   return [...here.values()];
 }
@@ -296,6 +300,24 @@ function unknownContent(digests: readonly Digest[]): RegistryError {
     "MANIFEST_BLOB_UNKNOWN",
     "the manifest names content that the repository does not have: push that first",
     { detail: digests.map((digest) => ({ digest })) },
+  );
+}
+
+function otherType({ digest, mediaType }: Manifest, known: { mediaType: string }): RegistryError {
+  return new RegistryError(
+    "MANIFEST_INVALID",
+    `the push calls it ${mediaType}, but the repository has ${digest} as ${known.mediaType}`,
+    { detail: { digest } },
+  );
+}
+
+function wrongType(digest: Digest, said: string, actual: string): RegistryError {
+  return new RegistryError(
+    "MANIFEST_INVALID",
+    `the index says that ${digest} is ${said}, but it is ${actual}`,
+    {
+      detail: { digest },
+    },
   );
 }
 

@@ -159,6 +159,30 @@ describe("a manifest", () => {
     expect(refusal(IMAGE, "application/json")).toBe("MANIFEST_INVALID");
   });
 
+  test.each([
+    ["application/vnd.Example+json", "application/vnd.Example+json", "application/vnd.Example+json"],
+    ["application/vnd.Example+json", "Application/VND.example+json", "application/vnd.Example+json"],
+    [undefined, "application/vnd.Example+json", "application/vnd.Example+json"],
+  ])("that says %j, pushed as %j, is of the type %s: case means nothing", (mediaType, sent, kept) => {
+    expect(parse({ mediaType, a: 1 }, sent).mediaType).toBe(kept);
+  });
+
+  test("is an image or an index in whatever case its type is", () => {
+    const mediaType = OCI_MANIFEST.toUpperCase();
+    for (const document of [
+      { ...IMAGE, mediaType },
+      { ...IMAGE, mediaType: undefined },
+    ]) {
+      expect(parse(document, mediaType)).toMatchObject({
+        mediaType: OCI_MANIFEST,
+        blobs: parse(IMAGE).blobs,
+      });
+    }
+    expect(refusal({ ...INDEX, mediaType: undefined, layers: [] }, OCI_INDEX.toUpperCase())).toBe(
+      "MANIFEST_INVALID",
+    );
+  });
+
   test("may be nested a million deep", () => {
     const deep = `{"a":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`;
     expect(refusalOf(() => parseManifest(Buffer.from(deep), "application/vnd.example+json"))).toBeUndefined();
@@ -285,7 +309,7 @@ describe("a Content-Type header", () => {
     [OCI_MANIFEST, OCI_MANIFEST],
     [`${OCI_MANIFEST}; charset=utf-8`, OCI_MANIFEST],
     [` ${OCI_MANIFEST} ;x`, OCI_MANIFEST],
-    ["Application/JSON", "application/json"],
+    ["Application/JSON; x", "Application/JSON"],
     ["", ""],
     [";", ""],
   ])("%j names %j", (header, mediaType) => {
