@@ -8,6 +8,7 @@ import {
   type RegistryUsage,
 } from "../metadata/registries.ts";
 import { findSubscription } from "../metadata/subscriptions.ts";
+import { RegistryError } from "../model/errors.ts";
 import { parseRegistryName } from "../model/name.ts";
 import { REGIONS, type Region } from "../model/region.ts";
 import { TIER_SLUGS } from "../model/tier.ts";
@@ -139,15 +140,19 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
     async (request) => list(backend, apiTokenOf(request).accountId, request.query.uuid),
   );
 
-  // Terraform's data sources ask for one registry by this path, and end without one in the answer.
+  // Terraform's data sources ask for one registry by this path. The provider crashes on a list without one beside it, and
+  // takes a 404.
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     "/",
     { ...listing, prefixTrailingSlash: "slash" },
     async (request) => {
       const listed = await list(backend, apiTokenOf(request).accountId, request.query.uuid);
       const [registry] = listed.registries;
+      if (registry === undefined) {
+        throw new RegistryError("REGISTRY_UNKNOWN", "registry not configured for user");
+      }
 
-      return { ...listed, ...(registry === undefined ? {} : { registry }) };
+      return { ...listed, registry };
     },
   );
 
