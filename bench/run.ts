@@ -15,6 +15,7 @@ import { measurePushes } from "./gc-push.ts";
 import { measureMany } from "./many.ts";
 import { measureMemory } from "./memory.ts";
 import { measurePages } from "./pages.ts";
+import { measureRegistry } from "./registry.ts";
 import { copyBundle } from "./server.ts";
 import { measureSessions } from "./sessions.ts";
 import { measureSlowReaders } from "./slow-readers.ts";
@@ -34,6 +35,7 @@ const MEASUREMENTS: Record<string, (folder: string, bundle: string) => Promise<F
   sessions: measureSessions,
   "slow-readers": measureSlowReaders,
   pages: measurePages,
+  registry: measureRegistry,
 };
 
 async function main(names: readonly string[]): Promise<void> {

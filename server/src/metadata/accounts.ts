@@ -2,6 +2,7 @@ import type { Selectable } from "kysely";
 import type { AccountName, RegistryName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 import type { ApiTokenKind, ApiTokenRow } from "./schema.ts";
 
 export interface Account {
@@ -149,12 +150,12 @@ const TOKEN_COLUMNS = [
   "created_at",
 ] as const;
 
+const apiTokenBySha256 = prepared((db, { sha256 }: { sha256: string }) =>
+  db.selectFrom("api_token").select(TOKEN_COLUMNS).where("token_sha256", "=", sha256),
+);
+
 export async function findApiTokenBySha256(db: Queries, sha256: string): Promise<ApiToken | undefined> {
-  const row = await db
-    .selectFrom("api_token")
-    .select(TOKEN_COLUMNS)
-    .where("token_sha256", "=", sha256)
-    .executeTakeFirst();
+  const [row] = await apiTokenBySha256(db, { sha256 });
   return row && toApiToken(row);
 }
 
