@@ -1,4 +1,4 @@
-/** What a page costs of a long list, beside the same page of a short one. */
+/** What a page costs of a long list, beside the same page of a short one: of both planes' lists. */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { aBlob, imageOf, MANIFEST_TYPE } from "./content.ts";
@@ -12,36 +12,78 @@ const ROUNDS = 5;
 const REQUESTS = 200;
 /** The client's. */
 const REPOSITORY = `${REGISTRY}/blobs`;
+/** Of the management API's lists, beside as many tags and manifests as there are in {@link LONG}. */
+const LONG_REPOSITORIES = 10_000;
 const SUBJECT = `sha256:${"5".repeat(64)}`;
 
 export async function measurePages(folder: string, bundle: string): Promise<Figure[]> {
-  const [shortData, longData] = [join(folder, "short"), join(folder, "long")];
-  await makeLists(bundle, shortData, SHORT);
-  await makeLists(bundle, longData, LONG);
-  await using shortServer = await startServer(bundle, shortData);
-  await using longServer = await startServer(bundle, longData);
-  const [short, long] = [new Client(shortServer.port), new Client(longServer.port)];
+  await using servers = await startBoth(folder, bundle, LONG);
   const figures: Figure[] = [];
   for (const [name, pathAfter] of Object.entries(LISTS)) {
-    const ratios: number[] = [];
-    const costs: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const [shortTimes, longTimes]: [number[], number[]] = [[], []];
-      for (let request = 0; request < REQUESTS; request++) {
-        shortTimes.push(await timeOf(short, pathAfter(0)));
-        longTimes.push(await timeOf(long, pathAfter(LONG / 2)));
-      }
-      ratios.push(median(longTimes) / median(shortTimes));
-      costs.push(median(longTimes));
-    }
-    figures.push(
-      { name: `${name}: a page of 1,000,000 beside one of 1,000`, unit: "×", values: ratios, limit: 1.5 },
-      { name: `${name}: the page of 1,000,000`, unit: "ms", values: costs },
-    );
+    const read = (client: Client, length: number) => client.readDocument(pathAfter(length / 2));
+    figures.push(...(await compare(servers, name, read)));
   }
-  short.close();
-  long.close();
   return figures;
+}
+
+/** The management API's lists. */
+export async function measureLists(folder: string, bundle: string): Promise<Figure[]> {
+  await using servers = await startBoth(folder, bundle, LONG_REPOSITORIES);
+  const figures: Figure[] = [];
+  for (const [name, pathOf] of Object.entries(MANAGEMENT_LISTS)) {
+    const read = (client: Client, length: number) => client.manage("GET", pathOf(length), 200);
+    figures.push(...(await compare(servers, name, read)));
+  }
+  for (const [name, path] of Object.entries(FAR_PAGES)) {
+    const values: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      values.push(await timeOf(() => servers.long.manage("GET", path, 200)));
+    }
+    figures.push({ name: `${name}: page 5,000 by number`, unit: "ms", values, limit: 50 });
+  }
+  return figures;
+}
+
+interface Servers extends AsyncDisposable {
+  short: Client;
+  long: Client;
+}
+
+async function startBoth(folder: string, bundle: string, longRepositories: number): Promise<Servers> {
+  await using resources = new AsyncDisposableStack();
+  const start = async (name: string, length: number, repositories: number) => {
+    const data = join(folder, name);
+    await makeLists(bundle, data, length, repositories);
+    const server = resources.use(await startServer(bundle, data, { env: { BOXYARD_RATE_LIMIT: "off" } }));
+    return resources.adopt(new Client(server.port), (client) => client.close());
+  };
+  const short = await start("short", SHORT, SHORT);
+  const long = await start("long", LONG, longRepositories);
+  const owned = resources.move();
+  return { short, long, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Reads the same page of both, in turn. */
+async function compare(
+  { short, long }: Servers,
+  name: string,
+  read: (client: Client, length: number) => Promise<unknown>,
+): Promise<Figure[]> {
+  const ratios: number[] = [];
+  const costs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const [shortTimes, longTimes]: [number[], number[]] = [[], []];
+    for (let request = 0; request < REQUESTS; request++) {
+      shortTimes.push(await timeOf(() => read(short, SHORT)));
+      longTimes.push(await timeOf(() => read(long, LONG)));
+    }
+    ratios.push(median(longTimes) / median(shortTimes));
+    costs.push(median(longTimes));
+  }
+  return [
+    { name: `${name}: a page of 1,000,000 beside one of 1,000`, unit: "×", values: ratios, limit: 1.5 },
+    { name: `${name}: the page of 1,000,000`, unit: "ms", values: costs },
+  ];
 }
 
 /** The page after the entry of a number: 100 tags or repositories, 1000 referrers. */
@@ -52,6 +94,28 @@ const LISTS: Record<string, (after: number) => string> = {
     `/v2/${REPOSITORY}/referrers/${SUBJECT}?last=sha256:${after.toString(16).padStart(64, "0")}`,
 };
 
+const IN_REGISTRY = `/v2/registry/${REGISTRY}`;
+const IN_REPOSITORY = `${IN_REGISTRY}/repositories/blobs`;
+
+/** First pages of lists with so many tags, and a page by token from the middle of the repositories. */
+const MANAGEMENT_LISTS: Record<string, (length: number) => string> = {
+  "tags, newest first": () => `${IN_REPOSITORY}/tags`,
+  "manifests, newest first": () => `${IN_REPOSITORY}/digests`,
+  "repositories with tags": () => `${IN_REGISTRY}/repositories`,
+  repositoriesV2: () => `${IN_REGISTRY}/repositoriesV2`,
+  "repositoriesV2 by token": (length) => {
+    const after = `r${digits(Math.min(length, LONG_REPOSITORIES) / 2)}`;
+    return `${IN_REGISTRY}/repositoriesV2?page_token=${Buffer.from(`after:${after}`).toString("base64url")}`;
+  },
+};
+
+const FAR_PAGES: Record<string, string> = {
+  "tags, newest first": `${IN_REPOSITORY}/tags?per_page=200&page=5000`,
+  "manifests, newest first": `${IN_REPOSITORY}/digests?per_page=200&page=5000`,
+  "repositories with tags": `${IN_REGISTRY}/repositories?per_page=2&page=5000`,
+  repositoriesV2: `${IN_REGISTRY}/repositoriesV2?per_page=2&page=5000`,
+};
+
 function tagOf(number: number): string {
   return `t${digits(number)}`;
 }
@@ -60,8 +124,16 @@ function digits(number: number): string {
   return String(number).padStart(7, "0");
 }
 
-/** A registry with as many repositories, one of which has as many tags and referrers: one of each is pushed, the rest are its copies. */
-async function makeLists(bundle: string, dataDir: string, length: number): Promise<void> {
+/**
+ * A registry with so many repositories, each with a manifest and a tag, and one of them with as many tags, and manifests that
+ * refer to one, as the length says: one of each is pushed, the rest are its copies.
+ */
+async function makeLists(
+  bundle: string,
+  dataDir: string,
+  length: number,
+  repositories: number,
+): Promise<void> {
   {
     await using server = await startServer(bundle, dataDir);
     const client = new Client(server.port);
@@ -76,6 +148,21 @@ async function makeLists(bundle: string, dataDir: string, length: number): Promi
   }
   const db = new DatabaseSync(join(dataDir, "db.sqlite"));
   db.exec("PRAGMA synchronous = OFF; BEGIN");
+  copyRow(db, "repository", repositories, { id: "id + n", name: "printf('r%07d', n)" });
+  copyRow(db, "manifest", repositories, {
+    id: `id + ${length} + n`,
+    repository_id: "repository_id + n",
+    measure_after: "NULL",
+  });
+  copyRow(db, "manifest_payload", repositories, { manifest_id: `manifest_id + ${length} + n` });
+  copyRow(db, "manifest_blob", repositories, {
+    manifest_id: `manifest_id + ${length} + n`,
+    repository_id: "repository_id + n",
+  });
+  copyRow(db, "tag", repositories, {
+    repository_id: "repository_id + n",
+    manifest_id: `manifest_id + ${length} + n`,
+  });
   copyRow(db, "tag", length, { name: "printf('t%07d', n)" });
   // Without sizes that are still to be worked out: that goes on beside requests, and is not what is measured.
   copyRow(db, "manifest", length, {
@@ -84,8 +171,12 @@ async function makeLists(bundle: string, dataDir: string, length: number): Promi
     measure_after: "NULL",
   });
   copyRow(db, "manifest_payload", length, { manifest_id: "manifest_id + n" });
-  copyRow(db, "repository", length, { id: "id + n", name: "printf('r%07d', n)" });
-  db.exec("COMMIT");
+  db.exec(`
+    UPDATE repository SET tag_count = tag_count + ${length}, manifest_count = manifest_count + ${length}
+      WHERE name = 'blobs';
+    UPDATE registry SET repository_count = ${repositories + 1}, tagged_repository_count = ${repositories + 1};
+    DELETE FROM registry_change;
+    COMMIT`);
   db.close();
 }
 
@@ -102,9 +193,9 @@ function copyRow(db: DatabaseSync, table: string, copies: number, changes: Recor
     FROM (SELECT * FROM ${table} LIMIT 1) CROSS JOIN series`);
 }
 
-async function timeOf(client: Client, path: string): Promise<number> {
+async function timeOf(read: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
-  await client.readDocument(path);
+  await read();
   return performance.now() - startedAt;
 }
 

@@ -14,7 +14,8 @@ import { measurePile } from "./gc-pile.ts";
 import { measurePushes } from "./gc-push.ts";
 import { measureMany } from "./many.ts";
 import { measureMemory } from "./memory.ts";
-import { measurePages } from "./pages.ts";
+import { measureLists, measurePages } from "./pages.ts";
+import { measureRegistry } from "./registry.ts";
 import { copyBundle } from "./server.ts";
 import { measureSessions } from "./sessions.ts";
 import { measureSlowReaders } from "./slow-readers.ts";
@@ -34,6 +35,8 @@ const MEASUREMENTS: Record<string, (folder: string, bundle: string) => Promise<F
   sessions: measureSessions,
   "slow-readers": measureSlowReaders,
   pages: measurePages,
+  lists: measureLists,
+  registry: measureRegistry,
 };
 
 async function main(names: readonly string[]): Promise<void> {

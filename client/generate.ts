@@ -30,7 +30,7 @@ interface Document {
 interface DocumentedOperation {
   operationId: string;
   summary: string;
-  tags: [string];
+  tags: string[];
   parameters?: {
     in: "path" | "query";
     name: string;
@@ -67,11 +67,13 @@ interface Method {
 
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";
+/** The group of operations that are no part of the management API: programs of other kinds ask them. */
+const LEFT_OUT = "server";
 const MARKS = ["<!-- methods: written by npm run openapi -->\n", "<!-- end of methods -->\n"] as const;
 
 /** Each file that is made, with its content. */
 export function generate(): { file: string; content: string }[] {
-  const document: Document = JSON.parse(read("../openapi.json"));
+  const document = readDocument();
   const methods = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([verb, operation]) => toMethod(path, verb.toUpperCase(), operation)),
   );
@@ -82,9 +84,28 @@ export function generate(): { file: string; content: string }[] {
   ];
 }
 
+/** The document without what is left out, and without the schemas that nothing else refers to. */
+function readDocument(): Document {
+  const { tags, paths, components }: Document = JSON.parse(read("../openapi.json"));
+  const kept = Object.entries(paths).filter(([, operations]) =>
+    Object.values(operations).every((operation) => !operation.tags.includes(LEFT_OUT)),
+  );
+  const { schemas, responses } = components;
+  const text = JSON.stringify([kept, schemas, responses]);
+  const isReferredTo = (name: string) => text.includes(`"#/components/schemas/${name}"`);
+  return {
+    tags: tags.filter(({ name }) => name !== LEFT_OUT),
+    paths: Object.fromEntries(kept),
+    components: {
+      responses,
+      schemas: Object.fromEntries(Object.entries(schemas).filter(([name]) => isReferredTo(name))),
+    },
+  };
+}
+
 function toMethod(path: string, verb: string, operation: DocumentedOperation): Method {
   const { operationId: id, summary, tags, requestBody, responses, security = [] } = operation;
-  const [group] = tags;
+  const [group = ""] = tags;
   const parameters: Parameter[] = (operation.parameters ?? []).map(
     ({ in: place, name, required, schema, description }) => ({
       name,

@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import { fastify } from "fastify";
+import { healthRoutes } from "./src/api/health.ts";
+import { metricsRoutes } from "./src/api/metrics.ts";
 import { managementPlane } from "./src/api/plane.ts";
 import { JwtSigner } from "./src/auth/jwts.ts";
 import { TOKEN_SCOPES } from "./src/model/scope.ts";
@@ -16,13 +18,20 @@ import { VERSION } from "./src/version.ts";
 
 export const OPENAPI_FILE = join(import.meta.dirname, "../openapi.json");
 
-/** The groups of operations: where their paths begin, and what they are. */
+/** The groups of operations: where their paths begin, and what they are. The last that fits is an operation's. */
 const GROUPS = {
-  registry: { prefix: "/v2/registry", description: "An account's only registry, and those that are named." },
-  registries: { prefix: "/v2/registries", description: "An account's registries." },
-  account: { prefix: "/v2/account", description: "The account." },
-  oauth: { prefix: "/v1/oauth", description: "What clients ask when they log in and out." },
-  boxyard: { prefix: "/api/v1", description: "What DigitalOcean's API has no words for." },
+  registry: {
+    prefixes: ["/v2/registry"],
+    description: "An account's only registry, and those that are named.",
+  },
+  registries: { prefixes: ["/v2/registries"], description: "An account's registries." },
+  account: { prefixes: ["/v2/account"], description: "The account." },
+  oauth: { prefixes: ["/v1/oauth"], description: "What clients ask when they log in and out." },
+  boxyard: { prefixes: ["/api/v1"], description: "What DigitalOcean's API has no words for." },
+  server: {
+    prefixes: ["/v2/registry/auth", "/livez", "/readyz", "/metrics"],
+    description: "What programs ask that push and pull, or that watch the server. It is not counted.",
+  },
 } as const;
 
 const BUDGET = {
@@ -61,18 +70,26 @@ export async function describeApi(): Promise<string> {
               scheme: "bearer",
               description: `An API token. Its scopes are of: ${TOKEN_SCOPES.join(", ")}.`,
             },
+            basic_auth: {
+              type: "http",
+              scheme: "basic",
+              description: "Any user name, and an API token or a docker credential for a password.",
+            },
           },
         },
       },
       transform: inItsGroup(),
     });
-    managementPlane(app, {
+    const context = {
       backend,
       jwts: await JwtSigner.open(backend),
       rateLimiter: undefined,
       originOf: () => "",
       isLocal: () => false,
-    });
+    };
+    managementPlane(app, context);
+    healthRoutes(app, backend, { stopping: false });
+    metricsRoutes(app, context, { isOpen: false });
     await app.ready();
     const document = app.swagger() as unknown as Document;
     nameSchemas(document);
@@ -91,7 +108,9 @@ function inItsGroup(): Transform {
   const described = new Set<string>();
   return ({ schema, url }) => {
     const { operationId } = schema ?? {};
-    const group = Object.entries(GROUPS).find(([, { prefix }]) => `${url}/`.startsWith(`${prefix}/`))?.[0];
+    const group = Object.entries(GROUPS).findLast(([, { prefixes }]) =>
+      prefixes.some((prefix) => `${url}/`.startsWith(`${prefix}/`)),
+    )?.[0];
     const id = `${group}_${operationId}`;
     if (operationId === undefined || group === undefined || described.has(id)) {
       return { schema: { hide: true }, url };
@@ -103,6 +122,7 @@ function inItsGroup(): Transform {
 }
 
 interface Operation {
+  tags: [keyof typeof GROUPS];
   requestBody?: { required: boolean; content: Record<string, { schema: { required?: string[] } }> };
   responses: Record<string, { $ref: string } | { description: string; content?: object; headers?: object }>;
 }
@@ -127,20 +147,21 @@ function nameSchemas(document: Document): void {
   document.components.schemas = schemas;
 }
 
-/** Says of each answer what it is, and which headers it has. All refusals of a status are alike. */
+/** Says of each answer what it is, and which headers it has. The management API's refusals of a status are all alike. */
 function completeAnswers(document: Document): void {
   const headers = Object.fromEntries(
     Object.keys(BUDGET).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
   );
   const refusals: Record<string, object> = {};
-  for (const { responses } of operationsOf(document)) {
+  for (const { tags, responses } of operationsOf(document)) {
+    const isCounted = !tags.includes("server");
     for (const [status, { content }] of Object.entries(responses as Record<string, { content?: object }>)) {
       const response = {
         description: STATUS_CODES[status] ?? "Any other refusal",
         ...(content && { content }),
-        headers,
+        ...(isCounted && { headers }),
       };
-      if (status.startsWith("2")) {
+      if (status.startsWith("2") || !isCounted) {
         responses[status] = response;
       } else {
         refusals[status] = response;

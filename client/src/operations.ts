@@ -1,6 +1,15 @@
 // Written by `npm run openapi` from openapi.json.
 import type { Call, CallOptions } from "./call.ts";
 
+export interface Refusal {
+  /** A word for programs. */
+  id: string;
+  /** A sentence for people. */
+  message: string;
+  /** As in the header x-request-id and in the server's log. */
+  request_id: string;
+}
+
 export interface Tier {
   name: string;
   slug: "starter" | "basic" | "professional";
@@ -28,15 +37,6 @@ export interface SubscribedRegistry {
   storage_usage_bytes_updated_at: string;
   read_only: boolean;
   subscription?: Subscription | undefined;
-}
-
-export interface Refusal {
-  /** A word for programs. */
-  id: string;
-  /** A sentence for people. */
-  message: string;
-  /** As in the header x-request-id and in the server's log. */
-  request_id: string;
 }
 
 export interface OfferedTier {
@@ -819,7 +819,7 @@ export interface Operations {
   readonly oauth: {
     /** Say what the token is that the request is made with. */
     readonly getTokenInfo: (options?: CallOptions) => Promise<OauthGetTokenInfoAnswer>;
-    /** End the token that a form's field of that name holds. */
+    /** End the token, or the refresh token, that the body's field of that name holds. */
     readonly revoke: (parameters?: OauthRevokeParameters, options?: CallOptions) => Promise<OauthRevokeAnswer>;
   };
   /** What DigitalOcean's API has no words for. */

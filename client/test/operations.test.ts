@@ -133,10 +133,13 @@ test("what clients ask when they log in and out", async () => {
   expect((await registry.api("GET", "/v2/registries", { token })).status).toBe(401);
 });
 
-test("each operation of openapi.json was called, and succeeded", () => {
+test("each operation of the management API in openapi.json was called, and succeeded", () => {
   const { paths } = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
-  const operations = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => [method.toUpperCase(), path] as const),
+  const operations = Object.entries(paths as Record<string, Record<string, { tags: string[] }>>).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods)
+        .filter(([, { tags }]) => !tags.includes("server"))
+        .map(([method]) => [method.toUpperCase(), path] as const),
   );
   const missing = operations.filter(([method, path]) => {
     const pattern = new RegExp(`^${method} ${path.replace(/\{\w+\}/g, "[^/]+")}$`);

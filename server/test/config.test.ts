@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { type Config, ConfigError, findQuestion, helpText, parseConfig } from "../src/config.ts";
+import { type Config, findQuestion, helpText, parseConfig } from "../src/config.ts";
 import { DOCUMENTED_TIERS } from "../src/model/tier.ts";
+import { ConfigError } from "../src/setting-values.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "boxyard-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // It serves the description that is made from its schemas.
   api: ["model", "metadata", "registry", "auth", "gc", "../../openapi.json"],
   process: ["config.ts", "metadata", "registry"],
-  cli: ["config.ts"],
+  cli: ["config.ts", "setting-values.ts"],
 };
 
 /** The files directly in src put the parts together: they may import anything. */

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aBlob, type Method, OWNER_TOKEN, startRegistry, type TestRegistry } from "./support/registry.ts";
 
@@ -114,6 +115,25 @@ describe("a body", () => {
     const answer = await send("POST", "/v2/registry/validate-name", { "content-type": type }, body);
     expect(answer.status).toBe(status);
     expect(answer.json.id).toBe(status === 415 ? "unsupported_media_type" : "unprocessable_entity");
+  });
+
+  test.each([
+    ["packed", { "content-encoding": "gzip" }, gzipSync('{"name":"free"}')],
+    [
+      "in UTF-16",
+      { "content-type": "application/json; charset=utf-16le" },
+      Buffer.from('{"name":"free"}', "utf16le"),
+    ],
+    [
+      "in Latin-1",
+      { "content-type": "application/json; charset=iso-8859-1" },
+      Buffer.from('{"name":"\xe9"}', "latin1"),
+    ],
+    ["in no encoding", {}, Buffer.from('{"name":"\xff\xfe"}', "latin1")],
+  ])("%s is refused", async (_, headers, body) => {
+    const answer = await send("POST", "/v2/registry/validate-name", { ...JSON_TYPE, ...headers }, body);
+    expect([400, 422]).toContain(answer.status);
+    expect(answer.json.message).toMatch(/./);
   });
 
   test("of more than a mebibyte is refused", async () => {

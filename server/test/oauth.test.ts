@@ -83,6 +83,21 @@ describeOnBothDatabases("what clients ask when they log in and out", (database) 
       }
     });
 
+    test("named in JSON as well as in a form", async () => {
+      const token = await registry.tokenWithScopes("registry:read");
+      const answer = await registry.send("POST", "/v1/oauth/revoke", {
+        headers: { "content-type": "application/json" },
+        payload: JSON.stringify({ token }),
+      });
+      expect([answer.status, answer.json]).toEqual([200, {}]);
+      expect((await registry.api("GET", "/v2/registry", { token })).status).toBe(401);
+      const wrong = await registry.send("POST", "/v1/oauth/revoke", {
+        headers: { "content-type": "application/json" },
+        payload: JSON.stringify({ token: 5 }),
+      });
+      expect([wrong.status, wrong.json.id]).toEqual([422, "unprocessable_entity"]);
+    });
+
     // Who logs out where they were never logged in has none to send.
     test.each([
       "token=",

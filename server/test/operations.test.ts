@@ -7,6 +7,7 @@ import { type Answer, mustBe, OWNER_TOKEN, startRegistry, type TestRegistry } fr
 // What holds of every operation, whatever it does.
 
 const OPERATIONS = [...UNNAMED_OPERATIONS, ...operationsIn("acme")];
+const NO_RUN = "7f3c2d5e-8a41-4b4f-9d0c-2a1b3c4d5e6f";
 const ALL = [...OPERATIONS, ...shortPathsIn("acme")];
 
 let registry: TestRegistry;
@@ -156,6 +157,25 @@ test.each(OPERATIONS.filter(({ method }) => method === "GET"))(
     expect(status).toBe(operation.path.endsWith("garbage-collection") ? 404 : 200);
   },
 );
+
+test("a run of another account's registry is none in one's own", async () => {
+  await using other = await startRegistry();
+  await other.createRegistry("acme");
+  const token = await other.addAccount("foreign");
+  // Somebody may push, so that it waits.
+  await other.tokenFor("foreign/app", "pull,push", token);
+  const started = await other.api("POST", "/v2/registry/foreign/garbage-collection", { token });
+  const { uuid } = mustBe(201, started).json.garbage_collection;
+  for (const family of ["registry", "registries"]) {
+    const url = `/v2/${family}/acme/garbage-collection/${uuid}`;
+    const [answer, none] = [
+      await other.api("PUT", url, { body: { cancel: true } }),
+      await other.api("PUT", url.replace(uuid, NO_RUN), { body: { cancel: true } }),
+    ];
+    expect([answer.status, answer.json.message]).toEqual([404, none.json.message]);
+  }
+  mustBe(200, await other.api("GET", "/v2/registry/foreign/garbage-collection", { token }));
+});
 
 describe("an operation on another account's registry is one on none", () => {
   let owner: string;

@@ -111,6 +111,22 @@ describeOnBothDatabases("the token service's OAuth2 form", (database) => {
       expect(JSON.stringify(rows)).not.toContain(token);
     });
 
+    test("that is ended by whoever has it, for good, and leaves what it was made from", async () => {
+      const credential = await registry.dockerCredential();
+      const { refresh_token: token } = (await logIn({ access_type: "offline" }, credential)).json;
+      const payload = new URLSearchParams({ token }).toString();
+      const headers = { "content-type": "application/x-www-form-urlencoded" };
+      for (let time = 0; time < 2; time++) {
+        mustBe(200, await registry.send("POST", "/v1/oauth/revoke", { headers, payload }));
+        expect((await refresh(token)).status).toBe(401);
+      }
+      const { refresh_token: next } = (await logIn({ access_type: "offline" }, credential)).json;
+      expect(next).not.toBe(token);
+      expect((await logIn({ access_type: "offline" }, credential)).json.refresh_token).toBe(next);
+      mustBe(200, await refresh(next));
+      expect((await refresh(token)).status).toBe(401);
+    });
+
     test("that dies with its credential: by its time", async () => {
       const credential = await registry.dockerCredential({ expiry_seconds: 100 });
       const { refresh_token: token } = (await logIn({ access_type: "offline" }, credential)).json;

@@ -55,7 +55,8 @@ describeOnBothDatabases("several registries", (database) => {
     expect(list).toEqual(await get("/v2/registries"));
     expect(oldest).toEqual(list.registries[0]);
     await using empty = await startRegistry({ database });
-    const answer = await empty.api("GET", "/v2/registries/");
+    expect((await empty.api("GET", "/v2/registries/")).status).toBe(404);
+    const answer = await empty.api("GET", "/v2/registries");
     expect([answer.status, answer.json]).toEqual([200, { registries: [], total_storage_usage_bytes: 0 }]);
   });
 

@@ -166,6 +166,23 @@ describeOnBothDatabases("API tokens", (database) => {
     expect(await list(registry)).toContainEqual(expect.objectContaining({ name: "short" }));
   });
 
+  test("that have expired are listed for a month, and docker's too, and then forgotten", async () => {
+    await using other = await startRegistry({ database });
+    await other.createRegistry("acme");
+    const body = { name: "short-lived", scopes: ["registry:read"], expiry_seconds: 60 };
+    mustBe(201, await other.api("POST", "/api/v1/tokens", { body }));
+    await other.dockerCredential({ expiry_seconds: 60 });
+    await other.dockerCredential();
+    const kinds = async () =>
+      (await other.api("GET", "/api/v1/tokens")).json.tokens.map(({ kind }: { kind: string }) => kind);
+    const all = ["docker_credential", "docker_credential", "personal", "owner"];
+
+    other.passSeconds(30 * 86_400);
+    expect(await kinds()).toEqual(all);
+    other.passSeconds(61);
+    await expect.poll(kinds, { timeout: 10_000 }).toEqual(["docker_credential", "owner"]);
+  });
+
   test("that are revoked open nothing, an upload that they began included (CVE-2025-23208)", async () => {
     const { id, secret } = mustBe(201, await create(registry, { name: "gone", scopes: ["read", "write"] }))
       .json.token;

@@ -31,6 +31,7 @@ export function accountsRoutes(app: FastifyInstance, context: ApiContext): void 
       summary: "List the accounts of the installation, by name",
       querystring: PageQuery,
       success: { 200: Type.Object({ accounts: Type.Array(AccountBody), ...LISTED }) },
+      refusals: [422],
     }),
     async (request) => {
       const page = parsePage(request.query);

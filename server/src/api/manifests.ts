@@ -5,8 +5,8 @@ import { parseDigest } from "../model/digest.ts";
 import type { RegistryName, RepositoryName } from "../model/name.ts";
 import { deleteManifest } from "../registry/manifests.ts";
 import { Count, Nothing, operation, RepositoryParams, Time } from "./operation.ts";
-import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
-import { repositoryOf, repositoryPaths } from "./place.ts";
+import { LISTED, PageQuery } from "./pages.ts";
+import { readRepositoryPage, repositoryOf, repositoryPaths } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
@@ -29,7 +29,7 @@ export const ManifestBody = Type.Object(
 const ListBody = Type.Object({ manifests: Type.Array(ManifestBody), ...LISTED });
 
 export function manifestRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { backend, originOf } = context;
+  const { backend } = context;
 
   for (const path of repositoryPaths(app)) {
     app.get<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>(
@@ -43,19 +43,15 @@ export function manifestRoutes(app: FastifyInstance, context: ApiContext): void 
         refusals: [404, 422],
       }),
       async (request): Promise<Static<typeof ListBody>> => {
-        const page = parsePage(request.query);
-        const { registry, repository } = await repositoryOf(backend, request);
-
-        const manifests = await listManifests(backend.db, repository.id, {
-          offset: page.offset,
-          limit: page.size,
+        const { registry, repository, items, listed } = await readRepositoryPage(app, context, request, {
+          path: "digests",
+          count: "manifestCount",
+          list: listManifests,
         });
 
-        const url = `${originOf(request)}${app.prefix}/${registry.name}/repositories/${encodeURIComponent(repository.name)}/digests`;
         return {
-          manifests: manifests.map((manifest) => presentManifest(registry.name, repository.name, manifest)),
-          links: presentLinks(url, page, repository.manifestCount),
-          meta: { total: repository.manifestCount },
+          manifests: items.map((manifest) => presentManifest(registry.name, repository.name, manifest)),
+          ...listed,
         };
       },
     );

@@ -1,7 +1,21 @@
 import type { FastifyInstance } from "fastify";
+import { Type } from "typebox";
 import { type AccessContext, requireOwner } from "../auth/access.ts";
 import { getBacklog, type Waiting } from "../metadata/backlog.ts";
 import type { Backend } from "../registry/backend.ts";
+import { Refusal } from "./operation.ts";
+
+const DESCRIPTION = {
+  operationId: "get_metrics",
+  summary: "Say, in Prometheus's text format, what the process does and what waits for it",
+  security: [{ bearer_auth: [] }, {}],
+  response: {
+    200: { content: { "text/plain": { schema: Type.String() } } },
+    401: Refusal,
+    403: Refusal,
+    500: Refusal,
+  },
+};
 
 /** `/metrics`, in Prometheus's text format: the process, and what waits for the background. */
 export function metricsRoutes(
@@ -13,7 +27,7 @@ export function metricsRoutes(
   const refusal = "metrics are for the owner's token: BOXYARD_METRICS=open opens them to all";
   const onRequest = isOpen ? [] : [requireOwner(context, refusal)];
 
-  app.get("/metrics", { onRequest }, async (_request, reply) => {
+  app.get("/metrics", { onRequest, schema: DESCRIPTION }, async (_request, reply) => {
     // Loaded when it is first asked for: a server that nobody watches starts without it.
     metrics ??= openMetrics(context.backend);
     const { contentType, text } = await metrics;
@@ -36,6 +50,7 @@ async function openMetrics({ db, now }: Backend): Promise<Metrics> {
     uploadSessions: gauges("upload_sessions", "upload sessions that are open", "the oldest that has expired"),
     blobReviews: gauges("blob_reviews", "blobs whose last link may be gone", "the oldest"),
     trash: gauges("trash", "keys whose bytes are to be deleted", "the oldest that is due"),
+    unmeasuredBlobs: gauges("unmeasured_blobs", "blobs that are to be unpacked", "the oldest that is due"),
   };
   const activeRuns = gauge(
     "boxyard_garbage_collections_active",
@@ -52,7 +67,7 @@ async function openMetrics({ db, now }: Backend): Promise<Metrics> {
     contentType: registry.contentType,
     async text() {
       const backlog = await getBacklog(db, now());
-      for (const kind of ["uploadSessions", "blobReviews", "trash"] as const) {
+      for (const kind of ["uploadSessions", "blobReviews", "trash", "unmeasuredBlobs"] as const) {
         kinds[kind].count.set(backlog[kind].count);
         kinds[kind].age.set(ageSeconds(backlog[kind], now()));
       }

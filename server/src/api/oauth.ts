@@ -56,8 +56,8 @@ export function oauthRoutes(app: FastifyInstance, context: ApiContext): void {
       "/oauth/revoke",
       openOperation({
         id: "revoke",
-        summary: "End the token that a form's field of that name holds",
-        consumes: ["application/x-www-form-urlencoded"],
+        summary: "End the token, or the refresh token, that the body's field of that name holds",
+        consumes: ["application/x-www-form-urlencoded", "application/json"],
         body: RevokeBody,
         success: { 200: Type.Object({}) },
         refusals: [400, 403, 413, 415, 422, 507],

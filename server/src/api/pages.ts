@@ -31,6 +31,12 @@ export const LISTED = {
 
 type Links = { pages?: { first?: string; prev?: string; next?: string; last?: string } };
 
+/** A list's {@link LISTED} part. */
+export interface Listed {
+  links: Links;
+  meta: { total: number };
+}
+
 /** Where a numbered page lies in a list. */
 export interface Page {
   number: number;

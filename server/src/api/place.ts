@@ -1,11 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Static } from "typebox";
 import { apiTokenOf } from "../auth/access.ts";
+import type { Queries } from "../metadata/database.ts";
 import { findRegistryByUuid, type Registry } from "../metadata/registries.ts";
 import { findRepository, type Repository } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { parseRegistryName, parseRepositoryName } from "../model/name.ts";
 import type { Backend } from "../registry/backend.ts";
 import { getRegistry } from "../registry/registries.ts";
+import type { RepositoryParams } from "./operation.ts";
+import { type Listed, type PageQuery, parsePage, presentLinks } from "./pages.ts";
+import type { ApiContext } from "./plane.ts";
 
 /**
  * The registry that the URL names. A name that cannot be one, and another account's, look like one that is not there.
@@ -55,6 +60,29 @@ export async function repositoryOf(
     throw new RegistryError("NAME_UNKNOWN", "repository not found");
   }
   return { registry, repository };
+}
+
+/** A page of what a repository has, newest first: at which path, and what it counts and lists of it. */
+export async function readRepositoryPage<Item>(
+  { prefix }: FastifyInstance,
+  { backend, originOf }: ApiContext,
+  request: FastifyRequest<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>,
+  { path, count, list }: RepositoryList<Item>,
+): Promise<{ registry: Registry; repository: Repository; items: Item[]; listed: Listed }> {
+  const page = parsePage(request.query);
+  const { registry, repository } = await repositoryOf(backend, request);
+
+  const items = await list(backend.db, repository.id, { offset: page.offset, limit: page.size });
+
+  const total = repository[count];
+  const url = `${originOf(request)}${prefix}/${registry.name}/repositories/${encodeURIComponent(repository.name)}/${path}`;
+  return { registry, repository, items, listed: { links: presentLinks(url, page, total), meta: { total } } };
+}
+
+interface RepositoryList<Item> {
+  path: string;
+  count: "tagCount" | "manifestCount";
+  list: (db: Queries, repositoryId: number, page: { offset: number; limit: number }) => Promise<Item[]>;
 }
 
 /**

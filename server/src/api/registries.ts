@@ -3,11 +3,13 @@ import { type Static, Type } from "typebox";
 import { apiTokenOf } from "../auth/access.ts";
 import {
   getRegistryUsage,
-  listRegistriesWithUsage,
+  listSubscribedRegistries,
   type Registry,
   type RegistryUsage,
+  type SubscribedRegistry,
 } from "../metadata/registries.ts";
 import { findSubscription } from "../metadata/subscriptions.ts";
+import { RegistryError } from "../model/errors.ts";
 import { parseRegistryName } from "../model/name.ts";
 import { REGIONS, type Region } from "../model/region.ts";
 import { TIER_SLUGS } from "../model/tier.ts";
@@ -80,7 +82,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
     async (request) => {
       const registry = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
 
-      return { registry: await presentSubscribed(backend, registry) };
+      return { registry: presentSubscribed(backend, registry) };
     },
   );
 
@@ -94,11 +96,15 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
       refusals: [400, 409, 422, 507],
     }),
     async (request, reply) => {
+      const { accountId } = apiTokenOf(request);
       const wanted = parseWanted(request.body);
 
-      const registry = await createFirstRegistry(backend, apiTokenOf(request).accountId, wanted);
+      const registry = await createFirstRegistry(backend, accountId, wanted);
+      const usage = await getRegistryUsage(backend.db, registry.id);
+      const subscription = await findSubscription(backend.db, accountId);
 
-      return reply.code(201).send({ registry: await presentSubscribed(backend, registry) });
+      const presented = presentSubscribed(backend, { registry, usage, subscription });
+      return reply.code(201).send({ registry: presented });
     },
   );
 
@@ -111,7 +117,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
       refusals: [404, 412, 507],
     }),
     async (request, reply) => {
-      const registry = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
+      const { registry } = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
 
       await deleteRegistry(backend, registry);
 
@@ -139,15 +145,19 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
     async (request) => list(backend, apiTokenOf(request).accountId, request.query.uuid),
   );
 
-  // Terraform's data sources ask for one registry by this path, and end without one in the answer.
+  // Terraform's data sources ask for one registry by this path. The provider crashes on a list without one beside it, and
+  // takes a 404.
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     "/",
     { ...listing, prefixTrailingSlash: "slash" },
     async (request) => {
       const listed = await list(backend, apiTokenOf(request).accountId, request.query.uuid);
       const [registry] = listed.registries;
+      if (registry === undefined) {
+        throw new RegistryError("REGISTRY_UNKNOWN", "registry not configured for user");
+      }
 
-      return { ...listed, ...(registry === undefined ? {} : { registry }) };
+      return { ...listed, registry };
     },
   );
 
@@ -231,18 +241,14 @@ function parseWanted(body: Static<typeof CreateBody>): NewRegistry {
 }
 
 async function list(
-  { db, tiers }: Backend,
+  backend: Backend,
   accountId: number,
   uuid: string | undefined,
 ): Promise<Static<typeof ListBody>> {
-  const all = await listRegistriesWithUsage(db, accountId);
+  const all = await listSubscribedRegistries(backend.db, accountId);
   const listed = all.filter(({ registry }) => uuid === undefined || registry.uuid === uuid);
-  const subscription = await findSubscription(db, accountId);
   return {
-    registries: listed.map(({ registry, usage }) => ({
-      ...presentRegistry(registry, usage),
-      ...(subscription && { subscription: presentSubscription(tiers, subscription) }),
-    })),
+    registries: listed.map((registry) => presentSubscribed(backend, registry)),
     total_storage_usage_bytes: all.reduce((sum, { usage }) => sum + usage.storageUsageBytes, 0),
   };
 }
@@ -251,14 +257,13 @@ async function present({ db }: Backend, registry: Registry): Promise<Static<type
   return presentRegistry(registry, await getRegistryUsage(db, registry.id));
 }
 
-async function presentSubscribed(
-  backend: Backend,
-  registry: Registry,
-): Promise<Static<typeof SubscribedRegistryBody>> {
-  const subscription = await findSubscription(backend.db, registry.accountId);
+function presentSubscribed(
+  { tiers }: Backend,
+  { registry, usage, subscription }: SubscribedRegistry,
+): Static<typeof SubscribedRegistryBody> {
   return {
-    ...(await present(backend, registry)),
-    ...(subscription && { subscription: presentSubscription(backend.tiers, subscription) }),
+    ...presentRegistry(registry, usage),
+    ...(subscription && { subscription: presentSubscription(tiers, subscription) }),
   };
 }
 

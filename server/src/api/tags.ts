@@ -4,8 +4,8 @@ import { listTags, type Tag } from "../metadata/tags.ts";
 import { parseRepositoryName, parseTagName, type RegistryName, type RepositoryName } from "../model/name.ts";
 import { deleteTag } from "../registry/tags.ts";
 import { Count, Nothing, operation, RepositoryParams, Time } from "./operation.ts";
-import { LISTED, PageQuery, parsePage, presentLinks } from "./pages.ts";
-import { registryOf, repositoryOf, repositoryPaths } from "./place.ts";
+import { LISTED, PageQuery } from "./pages.ts";
+import { readRepositoryPage, registryOf, repositoryPaths } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
 import { presentTime } from "./time.ts";
 
@@ -27,7 +27,7 @@ export const TagBody = Type.Object(
 const ListBody = Type.Object({ tags: Type.Array(TagBody), ...LISTED });
 
 export function tagRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { backend, originOf } = context;
+  const { backend } = context;
 
   for (const path of repositoryPaths(app)) {
     app.get<{ Params: Static<typeof RepositoryParams>; Querystring: Static<typeof PageQuery> }>(
@@ -41,16 +41,15 @@ export function tagRoutes(app: FastifyInstance, context: ApiContext): void {
         refusals: [404, 422],
       }),
       async (request): Promise<Static<typeof ListBody>> => {
-        const page = parsePage(request.query);
-        const { registry, repository } = await repositoryOf(backend, request);
+        const { registry, repository, items, listed } = await readRepositoryPage(app, context, request, {
+          path: "tags",
+          count: "tagCount",
+          list: listTags,
+        });
 
-        const tags = await listTags(backend.db, repository.id, { offset: page.offset, limit: page.size });
-
-        const url = `${originOf(request)}${app.prefix}/${registry.name}/repositories/${encodeURIComponent(repository.name)}/tags`;
         return {
-          tags: tags.map((tag) => presentTag(registry.name, repository.name, tag)),
-          links: presentLinks(url, page, repository.tagCount),
-          meta: { total: repository.tagCount },
+          tags: items.map((tag) => presentTag(registry.name, repository.name, tag)),
+          ...listed,
         };
       },
     );

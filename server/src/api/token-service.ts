@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
 import { basicPasswordOf } from "../auth/access.ts";
 import { allowedActions, opensCatalog } from "../auth/scopes.ts";
 import { authenticate, authenticateRefreshToken, refreshTokenOf } from "../auth/tokens.ts";
@@ -9,12 +10,90 @@ import { presentPath } from "../model/name.ts";
 import { type Access, CATALOG, parseScopes, presentScope } from "../model/scope.ts";
 import { decideGrants, recordWriteToken, writes } from "../registry/grants.ts";
 import { answerError, RESPONSES } from "./errors.ts";
+import { Count, Refusal, Time } from "./operation.ts";
 import type { ApiContext } from "./plane.ts";
 
 /** How long a JWT that only pulls lives. */
 const READ_LIFE_MS = 5 * 60 * 1000;
 /** A hundred scopes with the longest names are less. */
 const MAX_FORM_BYTES = 64 * 1024;
+
+const Scope = Type.Union([Type.String(), Type.Array(Type.String())], {
+  description: "What is asked for, such as `repository:acme/app:pull,push`.",
+});
+
+const JwtBody = Type.Object(
+  {
+    token: Type.String(),
+    access_token: Type.String(),
+    token_type: Type.String(),
+    scope: Type.String({ description: "What is granted, which may be less than was asked for." }),
+    expires_in: Count,
+    issued_at: Time,
+    refresh_token: Type.Optional(Type.String()),
+  },
+  { title: "Jwt" },
+);
+
+const RegistryRefusal = Type.Object(
+  { errors: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })) },
+  { title: "RegistryRefusal", description: "A refusal in the words of the data plane." },
+);
+
+const OAuthRefusal = Type.Object(
+  { error: Type.String(), error_description: Type.String() },
+  { title: "OAuthRefusal", description: "A refusal in the words of OAuth2." },
+);
+
+const GET_DESCRIPTION = {
+  operationId: "get_token",
+  summary:
+    "Give out a JWT for the data plane: for a credential in Basic authentication, or for what is public",
+  security: [{ basic_auth: [] }, {}],
+  querystring: Type.Object({
+    service: Type.Optional(Type.String()),
+    scope: Type.Optional(Scope),
+    offline_token: Type.Optional(Type.Boolean({ description: "Whether to give out a refresh token too." })),
+  }),
+  response: {
+    200: JwtBody,
+    400: RegistryRefusal,
+    401: Refusal,
+    403: RegistryRefusal,
+    500: Refusal,
+    507: RegistryRefusal,
+  },
+};
+
+const POST_DESCRIPTION = {
+  operationId: "post_token",
+  summary: "Give out a JWT for the data plane, as OAuth2 has it",
+  security: [],
+  consumes: ["application/x-www-form-urlencoded"],
+  body: Type.Object({
+    grant_type: Type.Enum(["password", "refresh_token"]),
+    service: Type.Optional(Type.String()),
+    client_id: Type.Optional(Type.String()),
+    scope: Type.Optional(Scope),
+    username: Type.Optional(Type.String()),
+    password: Type.Optional(Type.String({ description: "An API token, for that grant." })),
+    access_type: Type.Optional(Type.Enum(["online", "offline"])),
+    refresh_token: Type.Optional(Type.String({ description: "For that grant." })),
+  }),
+  response: {
+    200: JwtBody,
+    400: OAuthRefusal,
+    401: OAuthRefusal,
+    403: OAuthRefusal,
+    413: OAuthRefusal,
+    415: OAuthRefusal,
+    500: OAuthRefusal,
+    507: OAuthRefusal,
+  },
+};
+
+/** Requests are not held to the descriptions: each form refuses in the words of its specification. */
+const acceptAll = () => () => true;
 
 interface TokenRequest {
   Querystring: { scope?: string | string[]; offline_token?: unknown };
@@ -33,13 +112,17 @@ interface Caller {
  * credential in, or none for what is public; a short-lived JWT for the data plane out.
  */
 export function tokenServiceRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get<TokenRequest>("/auth", { errorHandler: answerTokenError }, async (request, reply) => {
-    const { scope = [], offline_token: offline } = request.query;
-    const requested = parseScopes([scope].flat().join(" "));
-    const caller = await callerOf(context, request, offline === "true");
+  app.get<TokenRequest>(
+    "/auth",
+    { schema: GET_DESCRIPTION, validatorCompiler: acceptAll, errorHandler: answerTokenError },
+    async (request, reply) => {
+      const { scope = [], offline_token: offline } = request.query;
+      const requested = parseScopes([scope].flat().join(" "));
+      const caller = await callerOf(context, request, offline === "true");
 
-    return answerToken(reply, await issueToken(context, caller.credential, requested), caller);
-  });
+      return answerToken(reply, await issueToken(context, caller.credential, requested), caller);
+    },
+  );
 
   // The OAuth2 form has a parser of its own, which no other route shares.
   app.register((group, _options, done) => {
@@ -51,7 +134,7 @@ export function tokenServiceRoutes(app: FastifyInstance, context: ApiContext): v
     );
     group.post<{ Body: URLSearchParams | undefined }>(
       "/auth",
-      { errorHandler: answerOAuthError },
+      { schema: POST_DESCRIPTION, validatorCompiler: acceptAll, errorHandler: answerOAuthError },
       async (request, reply) => {
         const form = request.body ?? new URLSearchParams();
         const requested = parseScopes(form.getAll("scope").join(" "));

@@ -65,6 +65,7 @@ export function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       id: "list_tokens",
       summary: "List the account's tokens, newest first",
       ...listing,
+      refusals: [422],
     }),
     async (request) => listTokens(context, request, apiTokenOf(request).accountId),
   );

@@ -2,10 +2,11 @@
  * Who may do what: API tokens and the JWTs of the data plane. What a token may be used for is decided here; what the
  * request then does is the house's business.
  */
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, hash, randomBytes } from "node:crypto";
 import {
   type ApiToken,
   deleteApiToken,
+  deleteRefreshToken,
   findApiTokenByRefreshTokenSha256,
   findApiTokenBySha256,
   setRefreshTokenSha256,
@@ -35,7 +36,7 @@ export function newApiTokenSecret(): string {
 
 /** What is stored of an API token: it has full entropy, so that a slow hash would add nothing. */
 export function sha256Of(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
+  return hash("sha256", secret);
 }
 
 /** The token with this secret, if it is known and has not expired. Notes its use in the background. */
@@ -54,14 +55,16 @@ export async function authenticateRefreshToken(
 
 /**
  * A token's refresh token: with it a client fetches JWTs without keeping the token itself, and opens nothing else. It
- * cannot be told apart from random without the token that it is made from, and dies with that.
+ * cannot be told apart from random without the token that it is made from, and dies with that. It is the same at every
+ * login until it is ended; then it is another.
  */
 export async function refreshTokenOf(db: Database, token: ApiToken, secret: string): Promise<string> {
-  const refreshToken =
-    REFRESH_PREFIX + createHmac("sha256", secret).update("refresh token").digest("base64url");
+  const { refreshTokensEnded: ended } = token;
+  const label = ended === 0 ? "refresh token" : `refresh token ${ended}`;
+  const refreshToken = REFRESH_PREFIX + createHmac("sha256", secret).update(label).digest("base64url");
   const sha256 = sha256Of(refreshToken);
   if (token.refreshTokenSha256 !== sha256) {
-    await transact(db, (tx) => setRefreshTokenSha256(tx, token.id, sha256));
+    await transact(db, (tx) => setRefreshTokenSha256(tx, token, sha256));
   }
   return refreshToken;
 }
@@ -76,12 +79,15 @@ function noteUse(db: Database, token: ApiToken | undefined, now: number): ApiTok
 }
 
 /**
- * Ends the token with this secret, if there is one: whoever has it may.
+ * Ends the token, or the refresh token, with this secret, if there is one: whoever has it may.
  * @throws {RegistryError} DENIED
  */
 export async function revoke(db: Database, secret: string): Promise<void> {
-  const token = await findApiTokenBySha256(db, sha256Of(secret));
-  if (token !== undefined) await endApiToken(db, token);
+  const sha256 = sha256Of(secret);
+  const token = await findApiTokenBySha256(db, sha256);
+  if (token !== undefined) return endApiToken(db, token);
+  if ((await findApiTokenByRefreshTokenSha256(db, sha256)) === undefined) return;
+  await transact(db, (tx) => deleteRefreshToken(tx, sha256));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { parseDurationSeconds } from "../config.ts";
+import { parseDurationSeconds } from "../setting-values.ts";
 import { listAll } from "./pages.ts";
 import { call, type Target } from "./server.ts";
 import { tableOf } from "./table.ts";

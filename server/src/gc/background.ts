@@ -1,6 +1,7 @@
 import type { Backend } from "../registry/backend.ts";
 import { measureBlobs, measureManifests } from "../registry/uncompressed-sizes.ts";
 import { foldUsage } from "../registry/usage.ts";
+import { purgeApiTokens } from "./api-tokens.ts";
 import { reviewBlobs } from "./blobs.ts";
 import { emptyHidden } from "./hidden.ts";
 import { workOnRuns } from "./run.ts";
@@ -31,6 +32,7 @@ const WORK: readonly Work[] = [
   (backend) => emptyHidden(backend, ROWS_PER_STEP),
   (backend) => purgeUploadSessions(backend, ROWS_PER_STEP),
   (backend) => purgeWriteTokens(backend, ROWS_PER_STEP),
+  (backend) => purgeApiTokens(backend, ROWS_PER_STEP),
   foldUsage,
   (backend, signal) => measureBlobs(backend, BLOBS_MEASURED_PER_STEP, signal),
   (backend) => measureManifests(backend, ROWS_PER_STEP),

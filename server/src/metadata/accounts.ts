@@ -1,6 +1,8 @@
+import type { Selectable } from "kysely";
 import type { AccountName, RegistryName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 import type { ApiTokenKind, ApiTokenRow } from "./schema.ts";
 
 export interface Account {
@@ -21,6 +23,8 @@ export interface ApiToken {
   expiresAt: number | undefined;
   lastUsedAt: number | undefined;
   refreshTokenSha256: string | undefined;
+  /** How many refresh tokens it had before. */
+  refreshTokensEnded: number;
   createdAt: number;
 }
 
@@ -142,15 +146,16 @@ const TOKEN_COLUMNS = [
   "expires_at",
   "last_used_at",
   "refresh_token_sha256",
+  "refresh_tokens_ended",
   "created_at",
 ] as const;
 
+const apiTokenBySha256 = prepared((db, { sha256 }: { sha256: string }) =>
+  db.selectFrom("api_token").select(TOKEN_COLUMNS).where("token_sha256", "=", sha256),
+);
+
 export async function findApiTokenBySha256(db: Queries, sha256: string): Promise<ApiToken | undefined> {
-  const row = await db
-    .selectFrom("api_token")
-    .select(TOKEN_COLUMNS)
-    .where("token_sha256", "=", sha256)
-    .executeTakeFirst();
+  const [row] = await apiTokenBySha256(db, { sha256 });
   return row && toApiToken(row);
 }
 
@@ -251,15 +256,52 @@ export async function deleteApiTokensOfRegistry(db: Queries, registryId: number)
   await db.deleteFrom("api_token").where("registry_id", "=", registryId).execute();
 }
 
-export async function setRefreshTokenSha256(db: Queries, id: number, sha256: string): Promise<void> {
-  await db.updateTable("api_token").set({ refresh_token_sha256: sha256 }).where("id", "=", id).execute();
+/** Removes up to `limit` credentials that expired by `time`. Returns how many. */
+export async function deleteExpiredApiTokens(db: Queries, time: number, limit: number): Promise<number> {
+  const rows = await db
+    .deleteFrom("api_token")
+    .where("id", "in", (eb) =>
+      eb
+        .selectFrom("api_token")
+        .select("id")
+        .where("expires_at", "<=", time)
+        .orderBy("expires_at")
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning("id")
+    .execute();
+  return rows.length;
+}
+
+/** Stores the hash of a token's refresh token, unless that was ended meanwhile. */
+export async function setRefreshTokenSha256(
+  db: Queries,
+  { id, refreshTokensEnded }: ApiToken,
+  sha256: string,
+): Promise<void> {
+  await db
+    .updateTable("api_token")
+    .set({ refresh_token_sha256: sha256 })
+    .where("id", "=", id)
+    .where("refresh_tokens_ended", "=", refreshTokensEnded)
+    .execute();
+}
+
+export async function deleteRefreshToken(db: Queries, sha256: string): Promise<void> {
+  await db
+    .updateTable("api_token")
+    .set((eb) => ({ refresh_token_sha256: null, refresh_tokens_ended: eb("refresh_tokens_ended", "+", 1) }))
+    .where("refresh_token_sha256", "=", sha256)
+    .execute();
 }
 
 export async function touchApiToken(db: Queries, id: number, now: number): Promise<void> {
   await db.updateTable("api_token").set({ last_used_at: now }).where("id", "=", id).execute();
 }
 
-type TokenColumns = Pick<ApiTokenRow, Exclude<(typeof TOKEN_COLUMNS)[number], "id">> & { id: number };
+type TokenColumns = Pick<Selectable<ApiTokenRow>, (typeof TOKEN_COLUMNS)[number]>;
 
 function toApiToken(row: TokenColumns): ApiToken {
   return {
@@ -271,6 +313,7 @@ function toApiToken(row: TokenColumns): ApiToken {
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
     refreshTokenSha256: row.refresh_token_sha256 ?? undefined,
+    refreshTokensEnded: row.refresh_tokens_ended,
     createdAt: row.created_at,
   };
 }

@@ -6,6 +6,7 @@ export interface Backlog {
   uploadSessions: Waiting;
   blobReviews: Waiting;
   trash: Waiting;
+  unmeasuredBlobs: Waiting;
   activeRuns: number;
 }
 
@@ -23,11 +24,12 @@ export async function getBacklog(db: Queries, now: number): Promise<Backlog> {
     uploadSessions: await waiting(db, sql`upload_session`, sql`expires_at`, now),
     blobReviews: await waiting(db, sql`blob_review`, sql`queued_at`, now),
     trash: await waiting(db, sql`trash`, sql`delete_after`, now),
+    unmeasuredBlobs: await waiting(db, sql`blob`, sql`measure_after`, now),
     activeRuns: await countActiveRuns(db),
   };
 }
 
-/** All rows of a table, and when the first of them was due. */
+/** The rows of a table that have a time to be done, and when the first of them was due. */
 async function waiting(
   db: Queries,
   table: RawBuilder<unknown>,
@@ -35,7 +37,7 @@ async function waiting(
   now: number,
 ): Promise<Waiting> {
   const { rows } = await sql<{ count: number; since: number | null }>`
-    SELECT (SELECT count(*) FROM (SELECT 1 FROM ${table} LIMIT ${MAX_COUNTED}) AS counted) AS count,
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM ${table} WHERE ${due} IS NOT NULL LIMIT ${MAX_COUNTED}) AS counted) AS count,
       (SELECT min(${due}) FROM ${table} WHERE ${due} <= ${now}) AS since`.execute(db);
   return { count: rows[0]?.count ?? 0, since: rows[0]?.since ?? undefined };
 }

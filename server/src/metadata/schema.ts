@@ -67,6 +67,7 @@ export interface ApiTokenRow {
   expires_at: number | null;
   last_used_at: number | null;
   refresh_token_sha256: string | null;
+  refresh_tokens_ended: Generated<number>;
   created_at: number;
 }
 

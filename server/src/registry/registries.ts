@@ -7,7 +7,9 @@ import {
   hideRegistry,
   insertRegistry,
   listRegistries,
+  listSubscribedRegistries,
   type Registry,
+  type SubscribedRegistry,
   setRegistryPublic,
 } from "../metadata/registries.ts";
 import { putSubscription } from "../metadata/subscriptions.ts";
@@ -73,8 +75,8 @@ async function create(
  * The registry that this call is about, where it does not name one: the account's only one.
  * @throws {RegistryError} REGISTRY_UNKNOWN, SEVERAL_REGISTRIES
  */
-export async function getOnlyRegistry({ db }: Backend, accountId: number): Promise<Registry> {
-  const [first, second] = await listRegistries(db, accountId);
+export async function getOnlyRegistry({ db }: Backend, accountId: number): Promise<SubscribedRegistry> {
+  const [first, second] = await listSubscribedRegistries(db, accountId);
   if (first === undefined) {
     throw new RegistryError("REGISTRY_UNKNOWN", "The resource you requested could not be found.");
   }

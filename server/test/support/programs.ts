@@ -1,8 +1,8 @@
 /** Programs that others wrote, run as their user would run them. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 
 export interface Outcome {
@@ -67,6 +67,14 @@ export function programIn(home: string, program: string, { flags = [], env = {} 
       return stdout;
     },
   };
+}
+
+/** A file that .ci/install has put below one of PATH's folders. */
+export function installedFile(path: string): string {
+  const folders = process.env.PATH?.split(delimiter) ?? [];
+  const found = folders.map((folder) => join(folder, path)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${path} is in no folder of PATH: run .ci/install`);
+  return found;
 }
 
 /** Has podman and buildah keep images as plain folders in a home: that wants nothing of the kernel. */

@@ -221,13 +221,7 @@ export class TestRegistry implements AsyncDisposable {
     const parameters = new URLSearchParams(
       Object.entries(query).map(([key, value]) => [key, String(value)] as [string, string]),
     );
-    const { json } = await this.api("GET", `/v2/registry/docker-credentials?${parameters}`);
-    const [entry] = Object.values(json.auths) as { auth: string }[];
-    return (
-      Buffer.from(entry?.auth ?? "", "base64")
-        .toString()
-        .split(":")[1] ?? ""
-    );
+    return passwordIn((await this.api("GET", `/v2/registry/docker-credentials?${parameters}`)).json);
   }
 
   /** As the next start with another BOXYARD_OWNER_TOKEN does. */
@@ -264,6 +258,13 @@ export class TestRegistry implements AsyncDisposable {
     const answer = await this.askForToken(`repository:${repository}:${actions}`, credential);
     if (answer.status !== 200) throw new Error(`no token: ${answer.status} ${answer.body}`);
     return answer.json.token;
+  }
+
+  /** What a credential that asks to pull and push is granted. */
+  async grantsTo(credential: string, repository = "acme/app"): Promise<string[]> {
+    const token = await this.tokenFor(repository, "pull,push", credential);
+    const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
+    return JSON.parse(payload).access[0]?.actions ?? [];
   }
 
   /** A call of the data plane with a JWT. */
@@ -330,6 +331,13 @@ export class TestRegistry implements AsyncDisposable {
 export function mustBe(status: number, answer: Answer): Answer {
   if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${answer.body}`);
   return answer;
+}
+
+/** The password in a docker config.json for one host. */
+export function passwordIn({ auths }: { auths: Record<string, { auth: string }> }): string {
+  const [entry] = Object.values(auths);
+  const [, password = ""] = atob(entry?.auth ?? "").split(":");
+  return password;
 }
 
 /** Content that no other test has. */

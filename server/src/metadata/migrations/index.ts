@@ -6,6 +6,7 @@ import { access } from "./0003-access.ts";
 import { taggedRepositories } from "./0005-tagged-repositories.ts";
 import { failures } from "./0006-failures.ts";
 import { accountsAndSizes } from "./0007-accounts-and-sizes.ts";
+import { endedCredentials } from "./0009-ended-credentials.ts";
 import type { ColumnTypes } from "./column-types.ts";
 
 /**
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0005-tagged-repositories": taggedRepositories,
   "0006-failures": failures,
   "0007-accounts-and-sizes": accountsAndSizes,
+  "0009-ended-credentials": endedCredentials,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
