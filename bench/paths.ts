@@ -212,7 +212,7 @@ class PeerServer implements Contender, AsyncDisposable {
   }
 }
 
-async function measure(
+export async function measure(
   generator: Generator,
   contender: Contender,
   path: Path,
@@ -260,7 +260,7 @@ function repositoryOf(index: number): string {
   return `r${String(index).padStart(5, "0")}`;
 }
 
-async function fillWithBlobs(generator: Generator, contender: Contender): Promise<void> {
+export async function fillWithBlobs(generator: Generator, contender: Contender): Promise<void> {
   const upload = (body: { text: string } | { seed: number; size: number }, digest: string): Operation => [
     { method: "POST", path: `/v2/${BLOBS}/blobs/uploads/`, status: 202 },
     { method: "PUT", query: `digest=${digest}`, headers: OCTETS, body, status: 201, digest },
@@ -281,7 +281,7 @@ function repository(name: string, ...actions: readonly string[]): Access {
   return { type: "repository", name, actions };
 }
 
-function allPaths({ pushes, deletes }: { pushes: number; deletes: number }): Path[] {
+export function allPaths({ pushes, deletes }: { pushes: number; deletes: number }): Path[] {
   const reads = [repository(BLOBS, "pull")];
   const pulled = { text: PULLED.manifest.bytes.toString() };
   const manifest = (method: "GET" | "HEAD", reference: string): Operation => [

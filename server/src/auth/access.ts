@@ -3,7 +3,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
-import { findRegistryByName, listRegistries, type Registry } from "../metadata/registries.ts";
+import { findPlace } from "../metadata/places.ts";
+import { listRegistries, type Registry } from "../metadata/registries.ts";
+import type { Repository } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import {
@@ -35,6 +37,8 @@ export interface AccessContext {
 export interface RepositoryAccess {
   registry: Registry;
   repository: RepositoryName;
+  /** The repository's row, where it is there. */
+  found: Repository | undefined;
   actions: ReadonlySet<Action>;
   /** `undefined`: nobody that is known, who pulls what is public. */
   credential: ApiToken | undefined;
@@ -146,7 +150,8 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
       takesBasic: action === "pull",
       afterExpiry,
     });
-    const registry = await findRegistryByName(db, path.registry);
+    const place = await findPlace(db, path);
+    const registry = place?.registry;
     const entry = token?.access.find(({ name }) => name === presentPath(path));
     const insufficient = `the token does not allow ${action} in ${presentPath(path)}`;
     if (token !== undefined && !entry?.actions.includes(action)) {
@@ -160,15 +165,18 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
     if (entry !== undefined && registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);
     }
-    const { repository } = path;
-    const actions =
-      registry === undefined
-        ? []
-        : await allowedActions(db, credential, { registry, repository }, entry?.actions ?? ["*"]);
-    if (registry === undefined || !actions.includes(action)) {
+    const actions = place === undefined ? [] : allowedActions(credential, place, entry?.actions ?? ["*"]);
+    if (place === undefined || !actions.includes(action)) {
       throw refuse(insufficient, token && "insufficient_scope");
     }
-    request.repositoryAccess = { registry, repository, actions: new Set(actions), credential, token };
+    request.repositoryAccess = {
+      registry: place.registry,
+      repository: path.repository,
+      found: place.repository,
+      actions: new Set(actions),
+      credential,
+      token,
+    };
   };
 }
 
@@ -178,7 +186,7 @@ export function requireUploadAccess(context: AccessContext): Guard {
 }
 
 /**
- * The registry of a repository that a blob is to be mounted from, where the token may pull there. Where it may not, but
+ * The repository that a blob is to be mounted from, where the token may pull there. Where it may not, but
  * its credential could get one that may, the client is sent for that: what is there is not looked at before.
  * @throws {RegistryError} UNAUTHORIZED
  */
@@ -187,15 +195,12 @@ export async function findMountSource(
   request: FastifyRequest,
   reply: FastifyReply,
   source: RepositoryPath,
-): Promise<Registry | undefined> {
-  const { db } = context.backend;
+): Promise<Repository | undefined> {
   const { registry: target, repository, credential, token } = accessOf(request);
-  const registry = await findRegistryByName(db, source.registry);
-  if (registry === undefined) return undefined;
-  const place = { registry, repository: source.repository };
-  if ((await allowedActions(db, credential, place, ["pull"])).length === 0) return undefined;
+  const place = await findPlace(context.backend.db, source);
+  if (place === undefined || allowedActions(credential, place, ["pull"]).length === 0) return undefined;
   const entry = token?.access.find(({ name }) => name === presentPath(source));
-  if (entry?.registryId === registry.id && entry.actions.includes("pull")) return registry;
+  if (entry?.registryId === place.registry.id && entry.actions.includes("pull")) return place.repository;
   const scope = `${scopeFor({ registry: target.name, repository }, "push")} ${scopeFor(source, "pull")}`;
   throw refusalOf(
     context,

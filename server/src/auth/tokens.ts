@@ -2,7 +2,7 @@
  * Who may do what: API tokens and the JWTs of the data plane. What a token may be used for is decided here; what the
  * request then does is the house's business.
  */
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, hash, randomBytes } from "node:crypto";
 import {
   type ApiToken,
   deleteApiToken,
@@ -35,7 +35,7 @@ export function newApiTokenSecret(): string {
 
 /** What is stored of an API token: it has full entropy, so that a slow hash would add nothing. */
 export function sha256Of(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
+  return hash("sha256", secret);
 }
 
 /** The token with this secret, if it is known and has not expired. Notes its use in the background. */

@@ -1,6 +1,7 @@
 import type { AccountName, RegistryName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 import type { ApiTokenKind, ApiTokenRow } from "./schema.ts";
 
 export interface Account {
@@ -166,8 +167,12 @@ export async function findApiTokenByRefreshTokenSha256(
   return row && toApiToken(row);
 }
 
+const apiTokenById = prepared((db, { id }: { id: number }) =>
+  db.selectFrom("api_token").select(TOKEN_COLUMNS).where("id", "=", id),
+);
+
 export async function findApiTokenById(db: Queries, id: number): Promise<ApiToken | undefined> {
-  const row = await db.selectFrom("api_token").select(TOKEN_COLUMNS).where("id", "=", id).executeTakeFirst();
+  const [row] = await apiTokenById(db, { id });
   return row && toApiToken(row);
 }
 

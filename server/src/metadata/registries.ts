@@ -3,6 +3,7 @@ import type { RegistryName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { AccountUsage } from "../model/tier.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 
 export interface Registry {
   id: number;
@@ -25,7 +26,16 @@ export interface RegistryUsage {
   taggedRepositoryCount: number;
 }
 
-const COLUMNS = ["id", "uuid", "account_id", "name", "region", "read_only", "public", "created_at"] as const;
+export const REGISTRY_COLUMNS = [
+  "registry.id",
+  "registry.uuid",
+  "registry.account_id",
+  "registry.name",
+  "registry.region",
+  "registry.read_only",
+  "registry.public",
+  "registry.created_at",
+] as const;
 
 /** `undefined` where the name is taken. */
 export async function insertRegistry(
@@ -44,41 +54,42 @@ export async function insertRegistry(
       deleted_at: null,
     })
     .onConflict((conflict) => conflict.column("name").where("deleted_at", "is", null).doNothing())
-    .returning(COLUMNS)
+    .returning(REGISTRY_COLUMNS)
     .executeTakeFirst();
   return row && toRegistry(row);
 }
 
+const registryByName = prepared((db, { name }: { name: RegistryName }) =>
+  db.selectFrom("registry").select(REGISTRY_COLUMNS).where("name", "=", name).where("deleted_at", "is", null),
+);
+
 export async function findRegistryByName(db: Queries, name: RegistryName): Promise<Registry | undefined> {
-  const row = await db
-    .selectFrom("registry")
-    .select(COLUMNS)
-    .where("name", "=", name)
-    .where("deleted_at", "is", null)
-    .executeTakeFirst();
+  const [row] = await registryByName(db, { name });
   return row && toRegistry(row);
 }
 
 export async function findRegistryByUuid(db: Queries, uuid: string): Promise<Registry | undefined> {
   const row = await db
     .selectFrom("registry")
-    .select(COLUMNS)
+    .select(REGISTRY_COLUMNS)
     .where("uuid", "=", uuid)
     .where("deleted_at", "is", null)
     .executeTakeFirst();
   return row && toRegistry(row);
 }
 
-/** Oldest first. */
-export async function listRegistries(db: Queries, accountId: number): Promise<Registry[]> {
-  const rows = await db
+const registriesOfAccount = prepared((db, { accountId }: { accountId: number }) =>
+  db
     .selectFrom("registry")
-    .select(COLUMNS)
+    .select(REGISTRY_COLUMNS)
     .where("account_id", "=", accountId)
     .where("deleted_at", "is", null)
-    .orderBy("id")
-    .execute();
-  return rows.map(toRegistry);
+    .orderBy("id"),
+);
+
+/** Oldest first. */
+export async function listRegistries(db: Queries, accountId: number): Promise<Registry[]> {
+  return (await registriesOfAccount(db, { accountId })).map(toRegistry);
 }
 
 /**
@@ -88,7 +99,7 @@ export async function listRegistries(db: Queries, accountId: number): Promise<Re
 export async function lockRegistryForToken(db: Queries, id: number): Promise<Registry | undefined> {
   const row = await db
     .selectFrom("registry")
-    .select(COLUMNS)
+    .select(REGISTRY_COLUMNS)
     .where("id", "=", id)
     .where("deleted_at", "is", null)
     .forShare()
@@ -100,7 +111,7 @@ export async function lockRegistryForToken(db: Queries, id: number): Promise<Reg
 export async function lockRegistry(db: Queries, id: number): Promise<Registry | undefined> {
   const row = await db
     .selectFrom("registry")
-    .select(COLUMNS)
+    .select(REGISTRY_COLUMNS)
     .where("id", "=", id)
     .where("deleted_at", "is", null)
     .forUpdate()
@@ -223,7 +234,7 @@ export async function takeScheduledRegistry(
 ): Promise<{ registry: Registry; settings: GarbageCollectionSettings } | undefined> {
   const row = await db
     .selectFrom("registry")
-    .select(COLUMNS)
+    .select(REGISTRY_COLUMNS)
     .where("garbage_collection_next_at", "<=", now)
     .where("deleted_at", "is", null)
     .orderBy("garbage_collection_next_at")
@@ -240,17 +251,20 @@ export async function getRegistryUsage(db: Queries, id: number): Promise<Registr
   return toUsage(row);
 }
 
+const usageOfAccount = prepared((db, { accountId }: { accountId: number }) =>
+  selectUsage(db)
+    .select(REGISTRY_COLUMNS)
+    .where("registry.account_id", "=", accountId)
+    .where("registry.deleted_at", "is", null)
+    .orderBy("registry.id"),
+);
+
 /** An account's registries with their counters, oldest first. */
 export async function listRegistriesWithUsage(
   db: Queries,
   accountId: number,
 ): Promise<{ registry: Registry; usage: RegistryUsage }[]> {
-  const rows = await selectUsage(db)
-    .select(COLUMNS.map((column) => `registry.${column}` as const))
-    .where("registry.account_id", "=", accountId)
-    .where("registry.deleted_at", "is", null)
-    .orderBy("registry.id")
-    .execute();
+  const rows = await usageOfAccount(db, { accountId });
   return rows.map((row) => ({ registry: toRegistry(row), usage: toUsage(row) }));
 }
 
@@ -298,21 +312,30 @@ function toUsage(row: {
   };
 }
 
+interface RegistryChange {
+  registryId: number;
+  bytes: number;
+  repositories: number;
+  taggedRepositories: number;
+}
+
+const changeInsertion = prepared((db, change: RegistryChange) =>
+  db.insertInto("registry_change").values({
+    registry_id: change.registryId,
+    storage_usage_bytes: change.bytes,
+    repository_count: change.repositories,
+    tagged_repository_count: change.taggedRepositories,
+  }),
+);
+
 /** Records what is to be added to a registry's counters. */
 export async function insertRegistryChange(
   db: Queries,
   registryId: number,
   change: { bytes?: number; repositories?: number; taggedRepositories?: number },
 ): Promise<void> {
-  await db
-    .insertInto("registry_change")
-    .values({
-      registry_id: registryId,
-      storage_usage_bytes: change.bytes ?? 0,
-      repository_count: change.repositories ?? 0,
-      tagged_repository_count: change.taggedRepositories ?? 0,
-    })
-    .execute();
+  const { bytes = 0, repositories = 0, taggedRepositories = 0 } = change;
+  await changeInsertion(db, { registryId, bytes, repositories, taggedRepositories });
 }
 
 /** A registry that has changes to fold, if any has. */
@@ -375,7 +398,7 @@ interface RegistryColumns {
   created_at: number;
 }
 
-function toRegistry(row: RegistryColumns): Registry {
+export function toRegistry(row: RegistryColumns): Registry {
   return {
     id: row.id,
     uuid: row.uuid,

@@ -1,5 +1,6 @@
 import type { TierSlug } from "../model/tier.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 
 export interface Subscription {
   tierSlug: TierSlug;
@@ -7,12 +8,16 @@ export interface Subscription {
   updatedAt: number;
 }
 
-export async function findSubscription(db: Queries, accountId: number): Promise<Subscription | undefined> {
-  return db
+const subscriptionOf = prepared((db, { accountId }: { accountId: number }) =>
+  db
     .selectFrom("subscription")
     .select(["tier_slug as tierSlug", "created_at as createdAt", "updated_at as updatedAt"])
-    .where("account_id", "=", accountId)
-    .executeTakeFirst();
+    .where("account_id", "=", accountId),
+);
+
+export async function findSubscription(db: Queries, accountId: number): Promise<Subscription | undefined> {
+  const [subscription] = await subscriptionOf(db, { accountId });
+  return subscription;
 }
 
 /**
