@@ -161,6 +161,7 @@ export class Distribution {
   }
 
   #write(path: string, content: string | Buffer): void {
+    if (existsSync(path)) return;
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
   }

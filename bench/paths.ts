@@ -235,15 +235,14 @@ function noneMeasured(): Measured {
   return { cpuMs: [], rates: [], p50: [], p99: [] };
 }
 
+const SMALL = manyBlobs("small", 2);
+
 /** A repository of many tags, and many repositories: made before the servers start. */
 function longLists(): Repository[] {
-  const [layer] = manyBlobs("layer", 1) as [Blob];
-  const images = Array.from({ length: TAGS }, (_, index) =>
-    imageOf(tagOf(index), [aBlob(Buffer.from(`{"n":${index}}`)), layer]),
-  );
-  const small = imageOf("latest", manyBlobs("small", 2));
+  const small = imageOf("latest", SMALL);
+  const tags = Array.from({ length: TAGS }, (_, index) => ({ ...small, tag: tagOf(index) }));
   return [
-    { name: "long-list", images, unreferenced: [] },
+    { name: "long-list", images: tags, unreferenced: [] },
     ...Array.from({ length: REPOSITORIES }, (_, index) => ({
       name: repositoryOf(index),
       images: [small],
@@ -535,10 +534,9 @@ async function uploads(seed: number, count: number): Promise<Operation[]> {
 
 /** Images without a tag in the repository of many tags, which has their blobs. */
 function doomed(round: number, count: number): Image[] {
-  const [layer] = manyBlobs("layer", 1) as [Blob];
   return Array.from({ length: count }, (_, index) => {
-    const { manifest, ...image } = imageOf("", [aBlob(Buffer.from(`{"n":${index}}`)), layer]);
-    const document = { ...JSON.parse(manifest.bytes.toString()), annotations: { round: String(round) } };
+    const { manifest, ...image } = imageOf("", SMALL);
+    const document = { ...JSON.parse(manifest.bytes.toString()), annotations: { n: `${round} ${index}` } };
     return { ...image, manifest: aBlob(Buffer.from(JSON.stringify(document))) };
   });
 }

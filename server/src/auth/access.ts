@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
-import { findPlace } from "../metadata/places.ts";
+import { type FoundPlace, findPlace } from "../metadata/places.ts";
 import { listRegistries, type Registry } from "../metadata/registries.ts";
 import type { Repository } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
@@ -146,11 +146,12 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
   return async (request, reply) => {
     const path = parseRepositoryPath((request.params as { name: string }).name);
     const refuse = refusalOf(context, request, reply, challengeScope(path, action, request.query));
-    const { credential, token } = await identify(context, request, refuse, {
+    const { credential: basic, token } = await authenticateCaller(context, request, refuse, {
       takesBasic: action === "pull",
       afterExpiry,
     });
-    const place = await findPlace(db, path);
+    const place = await findPlace(db, path, token?.apiTokenId);
+    const credential = basic ?? (await requireCredential(context, token, place, refuse));
     const registry = place?.registry;
     const entry = token?.access.find(({ name }) => name === presentPath(path));
     const insufficient = `the token does not allow ${action} in ${presentPath(path)}`;
@@ -275,6 +276,40 @@ type Refuse = (message: string, error?: "invalid_token" | "insufficient_scope") 
  * @throws {RegistryError} UNAUTHORIZED
  */
 async function identify(
+  context: AccessContext,
+  request: FastifyRequest,
+  refuse: Refuse,
+  options: { takesBasic: boolean },
+): Promise<Caller> {
+  const { credential, token } = await authenticateCaller(context, request, refuse, options);
+  return { credential: credential ?? (await requireCredential(context, token, undefined, refuse)), token };
+}
+
+/**
+ * The credential that a JWT came from, which was found beside the place that it is used in, if that is there. `undefined`
+ * where it is nobody's.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+async function requireCredential(
+  { backend: { db, now } }: AccessContext,
+  token: AccessToken | undefined,
+  place: FoundPlace | undefined,
+  refuse: Refuse,
+): Promise<ApiToken | undefined> {
+  if (token?.apiTokenId === undefined) return undefined;
+  const credential = place === undefined ? await findApiTokenById(db, token.apiTokenId) : place.credential;
+  if (credential !== undefined && !isExpired(credential, now())) return credential;
+  throw refuse(
+    "the credential that the token came from was revoked or has expired: log in again",
+    "invalid_token",
+  );
+}
+
+/**
+ * What the request brings to say whose it is: a living credential, or a JWT, whose credential is still to be looked at.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+async function authenticateCaller(
   { backend: { db, now }, jwts }: AccessContext,
   request: FastifyRequest,
   refuse: Refuse,
@@ -298,13 +333,7 @@ async function identify(
   if (!afterExpiry && token.expiresAt <= now()) {
     throw refuse("the token has expired: fetch a new one", "invalid_token");
   }
-  if (token.apiTokenId === undefined) return { credential: undefined, token };
-  const credential = await findApiTokenById(db, token.apiTokenId);
-  if (credential !== undefined && !isExpired(credential, now())) return { credential, token };
-  throw refuse(
-    "the credential that the token came from was revoked or has expired: log in again",
-    "invalid_token",
-  );
+  return { credential: undefined, token };
 }
 
 function refusalOf(

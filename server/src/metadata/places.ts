@@ -1,4 +1,5 @@
 import type { RegistryName, RepositoryName, RepositoryPath } from "../model/name.ts";
+import { type ApiToken, JOINED_TOKEN_COLUMNS, toJoinedApiToken } from "./accounts.ts";
 import type { Queries } from "./database.ts";
 import { prepared } from "./prepared.ts";
 import { REGISTRY_COLUMNS, type Registry, toRegistry } from "./registries.ts";
@@ -10,18 +11,21 @@ export interface FoundPlace {
   repository: Repository | undefined;
   /** Whether anybody may pull there. */
   isPublic: boolean;
+  /** The one that was asked for too. */
+  credential: ApiToken | undefined;
 }
 
 const place = prepared(
-  (db, { registry, repository }: { registry: RegistryName; repository: RepositoryName }) =>
+  (db, values: { registry: RegistryName; repository: RepositoryName; apiTokenId: number | null }) =>
     db
       .selectFrom("registry")
       .leftJoin("repository", (join) =>
         join
           .onRef("repository.registry_id", "=", "registry.id")
-          .on("repository.name", "=", repository)
+          .on("repository.name", "=", values.repository)
           .on("repository.deleted_at", "is", null),
       )
+      .leftJoin("api_token", (join) => join.on("api_token.id", "=", values.apiTokenId))
       .select(REGISTRY_COLUMNS)
       .select([
         "repository.id as repositoryId",
@@ -30,13 +34,18 @@ const place = prepared(
         "repository.manifest_count as manifestCount",
         "repository.public as repositoryIsPublic",
       ])
-      .where("registry.name", "=", registry)
+      .select(JOINED_TOKEN_COLUMNS)
+      .where("registry.name", "=", values.registry)
       .where("registry.deleted_at", "is", null),
 );
 
-/** `undefined` where there is no such registry. */
-export async function findPlace(db: Queries, path: RepositoryPath): Promise<FoundPlace | undefined> {
-  const [row] = await place(db, path);
+/** What a path names, and a credential: every request of the data plane asks for both. `undefined`: no such registry. */
+export async function findPlace(
+  db: Queries,
+  path: RepositoryPath,
+  apiTokenId?: number,
+): Promise<FoundPlace | undefined> {
+  const [row] = await place(db, { ...path, apiTokenId: apiTokenId ?? null });
   if (row === undefined) return undefined;
   const registry = toRegistry(row);
   const { repositoryId, repositoryName, tagCount, manifestCount, repositoryIsPublic } = row;
@@ -50,5 +59,10 @@ export async function findPlace(db: Queries, path: RepositoryPath): Promise<Foun
           tagCount: tagCount as number,
           manifestCount: manifestCount as number,
         };
-  return { registry, repository, isPublic: registry.isPublic || repositoryIsPublic === 1 };
+  return {
+    registry,
+    repository,
+    isPublic: registry.isPublic || repositoryIsPublic === 1,
+    credential: toJoinedApiToken(row),
+  };
 }

@@ -61,7 +61,7 @@ export class FilesystemBlobStore implements BlobStore {
     let keptLength = length;
     let keptAt = performance.now();
     let syncedLength = length;
-    let syncing = Promise.resolve();
+    let syncing: Promise<void> | undefined;
     try {
       for await (let chunks of batches) {
         while (chunks.length > 0) {
@@ -69,11 +69,12 @@ export class FilesystemBlobStore implements BlobStore {
           length += written;
           chunks = chunksAfter(written, chunks);
         }
-        if (length - syncedLength >= SYNC_BYTES) {
+        // One at a time, and nobody waits for it: bytes go on arriving.
+        if (syncing === undefined && length - syncedLength >= SYNC_BYTES) {
           syncedLength = length;
-          // One at a time, while bytes go on arriving.
-          await syncing;
-          syncing = this.#syncEarly(key, fd);
+          syncing = this.#syncEarly(key, fd).finally(() => {
+            syncing = undefined;
+          });
         }
         if (length - keptLength >= KEEP_BYTES || performance.now() - keptAt >= KEEP_MILLISECONDS) {
           keptLength = length;

@@ -49,7 +49,7 @@ export function watchStore(store: BlobStore, watcher: Watcher): BlobStore {
       call("append", () => store.append(key, staged, source, keep)),
     seal: (key: StorageKey, staged: Staged) => call("seal", () => store.seal(key, staged)),
     read: (key: StorageKey, range?: ByteRange) => store.read(key, range),
-    send: (key: StorageKey, range: ByteRange, take: Take) => store.send(key, range, take),
+    send: (key: StorageKey, range: ByteRange, take: Take) => call("send", () => store.send(key, range, take)),
     redirectUrl: (key: StorageKey) => store.redirectUrl(key),
     delete: (key: StorageKey, staged?: Staged) => call("delete", () => store.delete(key, staged)),
     has: (key: StorageKey) => store.has(key),
