@@ -1,18 +1,30 @@
 /** CNCF Distribution, to compare with: its files, its server, its offline garbage collection. */
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Blob, Repository } from "./content.ts";
 import { Client, REGISTRY } from "./load.ts";
-import { freePort } from "./server.ts";
+import { endWithThis, freePort, RunningServer } from "./server.ts";
 
 /** Where its program is, if that is not `registry` on the PATH. */
 const PROGRAM = process.env.DISTRIBUTION ?? "registry";
 const START_LIMIT_MS = 30_000;
 const POLL_MS = 20;
+/** As the image of the project has it: there is nobody to send traces to. */
+const ENV = { OTEL_TRACES_EXPORTER: "none" };
+const SERVICE = "distribution";
+const ISSUER = "bench";
+const TOKEN_SECONDS = 3600;
+
+/** What a token lets its bearer do, in the words of the Distribution project's specification of tokens. */
+export interface Access {
+  type: string;
+  name: string;
+  actions: readonly string[];
+}
 
 /** Whether its program can be run. */
 export function hasDistribution(): boolean {
@@ -25,19 +37,50 @@ export class Distribution {
   readonly #root: string;
   readonly #config: string;
   readonly #port: number;
+  readonly #key: KeyObject;
 
   private constructor(folder: string, port: number) {
     this.#root = join(folder, "docker/registry/v2");
     this.#config = join(folder, "config.json"); // YAML too
     this.#port = port;
     mkdirSync(folder, { recursive: true });
-    const storage = { filesystem: { rootdirectory: folder }, delete: { enabled: true } };
-    const config = { version: "0.1", log: { level: "error" }, storage, http: { addr: `127.0.0.1:${port}` } };
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    this.#key = privateKey;
+    const jwks = join(folder, "keys.json");
+    const key = { ...publicKey.export({ format: "jwk" }), kid: ISSUER, alg: "EdDSA", use: "sig" };
+    writeFileSync(jwks, JSON.stringify({ keys: [key] }));
+    const token = { realm: "http://127.0.0.1/token", service: SERVICE, issuer: ISSUER, jwks };
+    // What its example has, but for authentication: the kind that ours has too.
+    const config = {
+      version: "0.1",
+      log: { fields: { service: "registry" } },
+      storage: {
+        cache: { blobdescriptor: "inmemory" },
+        filesystem: { rootdirectory: folder },
+        tag: { concurrencylimit: 8 },
+        delete: { enabled: true },
+      },
+      auth: { token: { ...token, signingalgorithms: ["EdDSA"] } },
+      http: { addr: `127.0.0.1:${port}`, headers: { "X-Content-Type-Options": ["nosniff"] } },
+      health: { storagedriver: { enabled: true, interval: "10s", threshold: 3 } },
+    };
     writeFileSync(this.#config, JSON.stringify(config));
   }
 
   static async in(folder: string): Promise<Distribution> {
     return new Distribution(folder, await freePort());
+  }
+
+  /** What a request has to bring, to be let in for this. */
+  authorize(access: readonly Access[]): string {
+    const now = Math.floor(Date.now() / 1000);
+    const header = { alg: "EdDSA", typ: "JWT", kid: ISSUER };
+    const times = { iat: now, nbf: now - 1, exp: now + TOKEN_SECONDS };
+    const claims = { iss: ISSUER, aud: SERVICE, sub: "bench", jti: String(now), ...times, access };
+    const signed = [header, claims]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+      .join(".");
+    return `Bearer ${signed}.${sign(null, Buffer.from(signed), this.#key).toString("base64url")}`;
   }
 
   /** Puts the content there as pushes would have. */
@@ -73,31 +116,36 @@ export class Distribution {
 
   /** Does the work while its server runs. */
   async serve(work: (clientOf: (repository: string) => Client) => Promise<void>): Promise<void> {
-    const child = spawn(PROGRAM, ["serve", this.#config], { stdio: "ignore" });
-    const kill = () => child.kill("SIGKILL");
-    process.on("exit", kill);
-    const exit = once(child, "exit");
+    await using _server = await this.start();
     const clients: Client[] = [];
     try {
-      await this.#ready();
       await work((repository) => {
-        const client = new Client(this.#port, repository);
+        const access = { type: "repository", name: `${REGISTRY}/${repository}`, actions: ["pull"] };
+        const client = new Client(this.#port, repository, this.authorize([access]));
         clients.push(client);
         return client;
       });
     } finally {
       for (const client of clients) client.close();
-      child.kill("SIGTERM");
-      await exit;
-      process.off("exit", kill);
     }
   }
 
-  async #ready(): Promise<void> {
+  async start(): Promise<RunningServer> {
+    const output = openSync(`${this.#config}.log`, "a");
     const startedAt = performance.now();
+    const child = spawn(PROGRAM, ["serve", this.#config], {
+      env: { ...process.env, ...ENV },
+      stdio: ["ignore", output, output],
+    });
+    endWithThis(child);
+    await this.#ready(startedAt);
+    return new RunningServer(child, this.#port, (performance.now() - startedAt) / 1000);
+  }
+
+  async #ready(startedAt: number): Promise<void> {
     for (;;) {
       try {
-        if ((await fetch(`http://127.0.0.1:${this.#port}/v2/`)).ok) return;
+        if ((await fetch(`http://127.0.0.1:${this.#port}/`)).ok) return;
       } catch (error) {
         if (performance.now() - startedAt > START_LIMIT_MS) throw error; // else nothing listens yet
       }
@@ -113,6 +161,7 @@ export class Distribution {
   }
 
   #write(path: string, content: string | Buffer): void {
+    if (existsSync(path)) return;
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
   }

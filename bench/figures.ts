@@ -57,15 +57,23 @@ export function tableOf(summaries: readonly Summary[]): string {
     ];
   });
   rows.unshift(["", "", "min", "median", "max", "runs", "target", ""]);
+  return tabulate(rows, { left: [0, 1, 6, 7] });
+}
+
+/** Rows as lines: columns of numbers end where they are even, those that are named begin there. */
+export function tabulate(rows: readonly string[][], { left }: { left: readonly number[] }): string {
   const widths = rows.reduce(
-    (wide, row) => row.map((cell, column) => Math.max(wide[column] ?? 0, cell.length)),
+    (wide, row) =>
+      Array.from({ length: Math.max(wide.length, row.length) }, (_, column) =>
+        Math.max(wide[column] ?? 0, row[column]?.length ?? 0),
+      ),
     [0],
   );
   const line = (row: string[]) =>
     row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        return column >= 2 && column <= 5 ? cell.padStart(width) : cell.padEnd(width);
+        return left.includes(column) ? cell.padEnd(width) : cell.padStart(width);
       })
       .join("  ")
       .trimEnd();

@@ -8,7 +8,15 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { type Blob, CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, type Repository, sumBytes } from "./content.ts";
+import {
+  type Blob,
+  CONFIG_TYPE,
+  type Image,
+  LAYER_TYPE,
+  MANIFEST_TYPE,
+  type Repository,
+  sumBytes,
+} from "./content.ts";
 import { Client } from "./load.ts";
 import { startServer } from "./server.ts";
 
@@ -104,7 +112,10 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
     rows,
     "repository",
     ["registry_id", "name", "tag_count", "manifest_count", "created_at", "updated_at"],
-    repositories.map(({ name, images }) => [registryId, name, images.length, images.length, NOW, NOW]),
+    repositories.map((repository) => {
+      const { name, images } = repository;
+      return [registryId, name, images.length, [...manifestsOf(repository)].length, NOW, NOW];
+    }),
   );
   const repositoryIds = await idsBy(rows, "SELECT id, name FROM repository");
   const repositoryId = ({ name }: Repository) => idOf(repositoryIds, name);
@@ -117,9 +128,9 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
       ...["compressed_size_bytes", "uncompressed_size_bytes", "measure_after"],
       ...["holder_count", "leased_until", "created_at", "updated_at"],
     ],
-    eachImage(repositories, (repository, { manifest, blobs }) => [
+    eachManifest(repositories, (repository, { manifest, blobs }, tagCount) => [
       ...[repositoryId(repository), registryId, manifest.digest, MANIFEST_TYPE],
-      ...[manifest.bytes.length, sumBytes(blobs), sumBytes(blobs.slice(1)), null, 1, 0, NOW, NOW],
+      ...[manifest.bytes.length, sumBytes(blobs), sumBytes(blobs.slice(1)), null, tagCount, 0, NOW, NOW],
     ]),
   );
   const manifestIds = await idsBy(rows, "SELECT id, repository_id || ' ' || digest AS name FROM manifest");
@@ -129,7 +140,7 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
     rows,
     "manifest_payload",
     ["manifest_id", "content", "annotations"],
-    eachImage(repositories, (repository, { manifest }) => [
+    eachManifest(repositories, (repository, { manifest }) => [
       ...[manifestId(repository, manifest), manifest.bytes, "{}"],
     ]),
   );
@@ -137,7 +148,7 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
     rows,
     "tag",
     ["repository_id", "name", "manifest_id", "created_at", "updated_at"],
-    eachImage(repositories, (repository, { tag, manifest }) => [
+    eachTag(repositories, (repository, { tag, manifest }) => [
       ...[repositoryId(repository), tag, manifestId(repository, manifest), NOW, NOW],
     ]),
   );
@@ -175,9 +186,24 @@ function* storedBlobs(folder: string, region: string, blobs: Iterable<Blob>): Ge
   }
 }
 
-function* eachImage(
+/** Each manifest once, however many tags point at it, and how many that are. */
+function manifestsOf({ images }: Repository): Iterable<[image: Image, tagCount: number]> {
+  return Map.groupBy(images, ({ manifest }) => manifest.digest)
+    .values()
+    .map((same) => [same[0] as Image, same.length]);
+}
+
+function* eachManifest(
   repositories: readonly Repository[],
-  rowOf: (repository: Repository, image: Repository["images"][number]) => Value[],
+  rowOf: (repository: Repository, image: Image, tagCount: number) => Value[],
+): Generator<Value[]> {
+  for (const repository of repositories)
+    for (const [image, tagCount] of manifestsOf(repository)) yield rowOf(repository, image, tagCount);
+}
+
+function* eachTag(
+  repositories: readonly Repository[],
+  rowOf: (repository: Repository, image: Image) => Value[],
 ): Generator<Value[]> {
   for (const repository of repositories)
     for (const image of repository.images) yield rowOf(repository, image);
@@ -189,7 +215,7 @@ function* edges(
   manifestId: (repository: Repository, manifest: Blob) => number,
 ): Generator<Value[]> {
   for (const repository of repositories) {
-    for (const { manifest, blobs } of repository.images) {
+    for (const [{ manifest, blobs }] of manifestsOf(repository)) {
       const ids = [manifestId(repository, manifest), repositoryId(repository)];
       for (const [position, { digest, bytes }] of blobs.entries()) {
         yield [...ids, digest, position, bytes.length, position === 0 ? CONFIG_TYPE : LAYER_TYPE];
@@ -207,7 +233,7 @@ function* links(
   for (const repository of repositories) {
     const references = new Map<string, number>();
     for (const { digest } of repository.unreferenced) references.set(digest, 0);
-    for (const { digest } of repository.images.flatMap((image) => image.blobs)) {
+    for (const { digest } of [...manifestsOf(repository)].flatMap(([image]) => image.blobs)) {
       references.set(digest, (references.get(digest) ?? 0) + 1);
     }
     for (const [digest, count] of references) {

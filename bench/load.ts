@@ -30,21 +30,27 @@ export class Client {
   readonly #port: number;
   readonly #repository: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  #authorization = "";
+  #authorization: string;
 
-  constructor(port: number, repository = "blobs") {
+  constructor(port: number, repository = "blobs", authorization = "") {
     this.#port = port;
     this.#repository = `${REGISTRY}/${repository}`;
+    this.#authorization = authorization;
   }
 
   /** Fetches a token that may do so. The first one that may push makes the registry. */
   async logIn(actions: "pull" | "pull,push" = "pull,push"): Promise<void> {
-    const scope = `repository:${this.#repository}:${actions}`;
-    const response = await this.#send("GET", `/v2/registry/auth?service=boxyard&scope=${scope}`, {
+    this.#authorization = await this.authorize([`repository:${this.#repository}:${actions}`]);
+  }
+
+  /** What a request has to bring, to be let in for these scopes. */
+  async authorize(scopes: readonly string[]): Promise<string> {
+    const query = scopes.map((scope) => `&scope=${scope}`).join("");
+    const response = await this.#send("GET", `/v2/registry/auth?service=boxyard${query}`, {
       headers: { authorization: OWNER },
     });
     const { token } = JSON.parse(await textOf(response, 200)) as { token: string };
-    this.#authorization = `Bearer ${token}`;
+    return `Bearer ${token}`;
   }
 
   /** POST, PATCH with all bytes, PUT without any. A digest that is not known before is made as the bytes pass. */

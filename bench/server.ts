@@ -61,8 +61,7 @@ export async function startServer(
       stdio: ["ignore", output, output, probe ? "ipc" : "ignore"],
     },
   );
-  children.add(child);
-  child.once("exit", () => children.delete(child));
+  endWithThis(child);
   for (;;) {
     if (await isReady(port)) break;
     const elapsedMs = performance.now() - startedAt;
@@ -72,6 +71,12 @@ export async function startServer(
     await sleep(POLL_MS);
   }
   return new RunningServer(child, port, (performance.now() - startedAt) / 1000);
+}
+
+/** Sees to it that a child does not outlive this process. */
+export function endWithThis(child: ChildProcess): void {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
 }
 
 export class RunningServer implements AsyncDisposable {
@@ -136,7 +141,10 @@ export class RunningServer implements AsyncDisposable {
       this.#child.kill("SIGTERM");
       await exit;
     }
-    if (this.#child.exitCode !== 0) throw new Error(`the server ended with ${this.#child.exitCode}`);
+    // Distribution has no handler for the signal.
+    if (this.#child.exitCode !== 0 && this.#child.signalCode !== "SIGTERM") {
+      throw new Error(`the server ended with ${this.#child.exitCode ?? this.#child.signalCode}`);
+    }
   }
 }
 

@@ -92,13 +92,15 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   };
   app.decorateRequest("apiToken", null);
   app.decorateRequest("repositoryAccess", null);
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.raw.on("timeout", (socket: Socket) => cutIfIdle(request, reply, socket));
+    done();
   });
-  app.addHook("onSend", async (request, reply) => {
+  app.addHook("onSend", (request, reply, _payload, done) => {
     // A request that came over no socket does not know whether it is complete.
     if (request.raw.complete === false) readRestOfBody(request, reply);
+    done();
   });
   // Who has sent all that he will may end his half of the connection, and still waits for the answer.
   Object.assign(app.server, { httpAllowHalfOpen: true });
@@ -106,9 +108,10 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     continueWhenRead(request, response);
     app.routing(request, response);
   });
-  app.addHook("onResponse", async (request, reply) =>
-    logResponse(request, reply.statusCode, reply.elapsedTime),
-  );
+  app.addHook("onResponse", (request, reply, done) => {
+    logResponse(request, reply.statusCode, reply.elapsedTime);
+    done();
+  });
 
   managementContext(app);
   documentationRoutes(app);

@@ -15,6 +15,7 @@ import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./p
 import { watchConnections } from "./process/connections.ts";
 import { type DataFolder, putPrivateFile, takeDataFolder } from "./process/data-folder.ts";
 import { LocalConnections, listenLocally } from "./process/local-socket.ts";
+import { LogStream } from "./process/log-stream.ts";
 import { StartError } from "./process/start-error.ts";
 import { explainBackendFailure, explainListenFailure } from "./process/start-failures.ts";
 import { openBackend } from "./registry/backend.ts";
@@ -53,7 +54,7 @@ async function serve(config: Config): Promise<void> {
     publicUrl: config.publicUrl,
     trustedProxies: config.trustedProxies,
     // On a terminal the banner is the output.
-    logger: { level: isTerminal ? "warn" : "info" },
+    logger: { level: isTerminal ? "warn" : "info", stream: new LogStream() },
     readiness,
     rateLimits: config.rateLimits,
     openMetrics: config.metrics === "open",

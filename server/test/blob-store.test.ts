@@ -507,6 +507,17 @@ describe("a reader", () => {
     await vi.waitFor(() => expect(disk.openHandles()).toBe(0));
   });
 
+  test("closes its file when what it sends is not taken", async () => {
+    const store = new FilesystemBlobStore(await aFolder());
+    const key = await aSealedBlob(store, randomBytes(MEBIBYTE));
+    const disk = watchDisk();
+    const take = async () => {
+      throw new Error("the client has left");
+    };
+    await expect(store.send(key, { start: 0, end: MEBIBYTE - 1 }, take)).rejects.toThrow();
+    expect(disk.openHandles()).toBe(0);
+  });
+
   test("gets chunks of 256 KiB, no more than it takes", async () => {
     const store = new FilesystemBlobStore(await aFolder());
     const key = await aSealedBlob(store, randomBytes(4 * MEBIBYTE));

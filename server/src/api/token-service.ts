@@ -5,6 +5,7 @@ import { basicPasswordOf } from "../auth/access.ts";
 import { allowedActions, opensCatalog } from "../auth/scopes.ts";
 import { authenticate, authenticateRefreshToken, refreshTokenOf } from "../auth/tokens.ts";
 import type { ApiToken } from "../metadata/accounts.ts";
+import { isPublicRepository } from "../metadata/repositories.ts";
 import { type ErrorCode, RegistryError } from "../model/errors.ts";
 import { presentPath } from "../model/name.ts";
 import { type Access, CATALOG, parseScopes, presentScope } from "../model/scope.ts";
@@ -160,9 +161,12 @@ async function issueToken(
   requested: readonly Access[],
 ): Promise<IssuedToken> {
   const id = randomUUID();
-  const decided = await decideGrants(backend, credential, requested, (place, actions) =>
-    allowedActions(backend.db, credential, place, actions),
-  );
+  const { db } = backend;
+  const decided = await decideGrants(backend, credential, requested, async (place, actions) => {
+    const { registry, repository } = place;
+    const isPublic = registry.isPublic || (await isPublicRepository(db, registry.id, repository));
+    return allowedActions(credential, { registry, isPublic }, actions);
+  });
   const mayWrite = decided.some(({ actions }) => actions.some(writes));
   const issuedAt = backend.now();
   const lifeMs = mayWrite ? backend.writeTokenLifeMs : READ_LIFE_MS;

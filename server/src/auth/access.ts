@@ -3,7 +3,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
-import { findRegistryByName, listRegistries, type Registry } from "../metadata/registries.ts";
+import { type FoundPlace, findPlace } from "../metadata/places.ts";
+import { listRegistries, type Registry } from "../metadata/registries.ts";
+import type { Repository } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import {
@@ -35,6 +37,8 @@ export interface AccessContext {
 export interface RepositoryAccess {
   registry: Registry;
   repository: RepositoryName;
+  /** The repository's row, where it is there. */
+  found: Repository | undefined;
   actions: ReadonlySet<Action>;
   /** `undefined`: nobody that is known, who pulls what is public. */
   credential: ApiToken | undefined;
@@ -142,11 +146,13 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
   return async (request, reply) => {
     const path = parseRepositoryPath((request.params as { name: string }).name);
     const refuse = refusalOf(context, request, reply, challengeScope(path, action, request.query));
-    const { credential, token } = await identify(context, request, refuse, {
+    const { credential: basic, token } = await authenticateCaller(context, request, refuse, {
       takesBasic: action === "pull",
       afterExpiry,
     });
-    const registry = await findRegistryByName(db, path.registry);
+    const place = await findPlace(db, path, token?.apiTokenId);
+    const credential = basic ?? (await requireCredential(context, token, place, refuse));
+    const registry = place?.registry;
     const entry = token?.access.find(({ name }) => name === presentPath(path));
     const insufficient = `the token does not allow ${action} in ${presentPath(path)}`;
     if (token !== undefined && !entry?.actions.includes(action)) {
@@ -160,15 +166,18 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
     if (entry !== undefined && registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);
     }
-    const { repository } = path;
-    const actions =
-      registry === undefined
-        ? []
-        : await allowedActions(db, credential, { registry, repository }, entry?.actions ?? ["*"]);
-    if (registry === undefined || !actions.includes(action)) {
+    const actions = place === undefined ? [] : allowedActions(credential, place, entry?.actions ?? ["*"]);
+    if (place === undefined || !actions.includes(action)) {
       throw refuse(insufficient, token && "insufficient_scope");
     }
-    request.repositoryAccess = { registry, repository, actions: new Set(actions), credential, token };
+    request.repositoryAccess = {
+      registry: place.registry,
+      repository: path.repository,
+      found: place.repository,
+      actions: new Set(actions),
+      credential,
+      token,
+    };
   };
 }
 
@@ -178,7 +187,7 @@ export function requireUploadAccess(context: AccessContext): Guard {
 }
 
 /**
- * The registry of a repository that a blob is to be mounted from, where the token may pull there. Where it may not, but
+ * The repository that a blob is to be mounted from, where the token may pull there. Where it may not, but
  * its credential could get one that may, the client is sent for that: what is there is not looked at before.
  * @throws {RegistryError} UNAUTHORIZED
  */
@@ -187,15 +196,12 @@ export async function findMountSource(
   request: FastifyRequest,
   reply: FastifyReply,
   source: RepositoryPath,
-): Promise<Registry | undefined> {
-  const { db } = context.backend;
+): Promise<Repository | undefined> {
   const { registry: target, repository, credential, token } = accessOf(request);
-  const registry = await findRegistryByName(db, source.registry);
-  if (registry === undefined) return undefined;
-  const place = { registry, repository: source.repository };
-  if ((await allowedActions(db, credential, place, ["pull"])).length === 0) return undefined;
+  const place = await findPlace(context.backend.db, source);
+  if (place === undefined || allowedActions(credential, place, ["pull"]).length === 0) return undefined;
   const entry = token?.access.find(({ name }) => name === presentPath(source));
-  if (entry?.registryId === registry.id && entry.actions.includes("pull")) return registry;
+  if (entry?.registryId === place.registry.id && entry.actions.includes("pull")) return place.repository;
   const scope = `${scopeFor({ registry: target.name, repository }, "push")} ${scopeFor(source, "pull")}`;
   throw refusalOf(
     context,
@@ -270,6 +276,40 @@ type Refuse = (message: string, error?: "invalid_token" | "insufficient_scope") 
  * @throws {RegistryError} UNAUTHORIZED
  */
 async function identify(
+  context: AccessContext,
+  request: FastifyRequest,
+  refuse: Refuse,
+  options: { takesBasic: boolean },
+): Promise<Caller> {
+  const { credential, token } = await authenticateCaller(context, request, refuse, options);
+  return { credential: credential ?? (await requireCredential(context, token, undefined, refuse)), token };
+}
+
+/**
+ * The credential that a JWT came from, which was found beside the place that it is used in, if that is there. `undefined`
+ * where it is nobody's.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+async function requireCredential(
+  { backend: { db, now } }: AccessContext,
+  token: AccessToken | undefined,
+  place: FoundPlace | undefined,
+  refuse: Refuse,
+): Promise<ApiToken | undefined> {
+  if (token?.apiTokenId === undefined) return undefined;
+  const credential = place === undefined ? await findApiTokenById(db, token.apiTokenId) : place.credential;
+  if (credential !== undefined && !isExpired(credential, now())) return credential;
+  throw refuse(
+    "the credential that the token came from was revoked or has expired: log in again",
+    "invalid_token",
+  );
+}
+
+/**
+ * What the request brings to say whose it is: a living credential, or a JWT, whose credential is still to be looked at.
+ * @throws {RegistryError} UNAUTHORIZED
+ */
+async function authenticateCaller(
   { backend: { db, now }, jwts }: AccessContext,
   request: FastifyRequest,
   refuse: Refuse,
@@ -293,13 +333,7 @@ async function identify(
   if (!afterExpiry && token.expiresAt <= now()) {
     throw refuse("the token has expired: fetch a new one", "invalid_token");
   }
-  if (token.apiTokenId === undefined) return { credential: undefined, token };
-  const credential = await findApiTokenById(db, token.apiTokenId);
-  if (credential !== undefined && !isExpired(credential, now())) return { credential, token };
-  throw refuse(
-    "the credential that the token came from was revoked or has expired: log in again",
-    "invalid_token",
-  );
+  return { credential: undefined, token };
 }
 
 function refusalOf(

@@ -1,8 +1,5 @@
 import type { ApiToken } from "../metadata/accounts.ts";
-import type { Queries } from "../metadata/database.ts";
 import type { Registry } from "../metadata/registries.ts";
-import { isPublicRepository } from "../metadata/repositories.ts";
-import type { RepositoryName } from "../model/name.ts";
 import { type Action, SCOPE_OF_ACTION, type TokenScope } from "../model/scope.ts";
 
 /** Whether the token opens this registry at all: a registry of another account looks like none. */
@@ -24,18 +21,16 @@ export function hasScope(token: ApiToken, scope: TokenScope): boolean {
  * Those of the requested actions that a credential has in a repository; `*` asks for all that there are. What is public,
  * anybody pulls: another account, a token without the scope, and who has no credential at all.
  */
-export async function allowedActions(
-  db: Queries,
+export function allowedActions(
   token: ApiToken | undefined,
-  { registry, repository }: { registry: Registry; repository: RepositoryName },
+  { registry, isPublic }: { registry: Registry; isPublic: boolean },
   requested: readonly string[],
-): Promise<Action[]> {
+): Action[] {
   const actions = (Object.keys(SCOPE_OF_ACTION) as Action[]).filter(
     (action) => requested.includes(action) || requested.includes("*"),
   );
   const opens = token !== undefined && opensRegistry(token, registry);
   const allowed = actions.filter((action) => opens && hasScope(token, SCOPE_OF_ACTION[action]));
   if (allowed.includes("pull") || !actions.includes("pull")) return allowed;
-  const isPublic = registry.isPublic || (await isPublicRepository(db, registry.id, repository));
   return isPublic ? ["pull", ...allowed] : allowed;
 }

@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import { LRUCache } from "lru-cache";
 import type { AccountName, RegistryName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import type { Queries } from "./database.ts";
@@ -154,6 +155,20 @@ const apiTokenBySha256 = prepared((db, { sha256 }: { sha256: string }) =>
   db.selectFrom("api_token").select(TOKEN_COLUMNS).where("token_sha256", "=", sha256),
 );
 
+/** The same, where a row of another table may have none. */
+export const JOINED_TOKEN_COLUMNS = [
+  "api_token.id as token_id",
+  "api_token.account_id as token_account_id",
+  "api_token.kind as token_kind",
+  "api_token.scopes as token_scopes",
+  "api_token.registry_id as token_registry_id",
+  "api_token.expires_at as token_expires_at",
+  "api_token.last_used_at as token_last_used_at",
+  "api_token.refresh_token_sha256 as token_refresh_token_sha256",
+  "api_token.refresh_tokens_ended as token_refresh_tokens_ended",
+  "api_token.created_at as token_created_at",
+] as const;
+
 export async function findApiTokenBySha256(db: Queries, sha256: string): Promise<ApiToken | undefined> {
   const [row] = await apiTokenBySha256(db, { sha256 });
   return row && toApiToken(row);
@@ -171,8 +186,12 @@ export async function findApiTokenByRefreshTokenSha256(
   return row && toApiToken(row);
 }
 
+const apiTokenById = prepared((db, { id }: { id: number }) =>
+  db.selectFrom("api_token").select(TOKEN_COLUMNS).where("id", "=", id),
+);
+
 export async function findApiTokenById(db: Queries, id: number): Promise<ApiToken | undefined> {
-  const row = await db.selectFrom("api_token").select(TOKEN_COLUMNS).where("id", "=", id).executeTakeFirst();
+  const [row] = await apiTokenById(db, { id });
   return row && toApiToken(row);
 }
 
@@ -302,13 +321,32 @@ export async function touchApiToken(db: Queries, id: number, now: number): Promi
 }
 
 type TokenColumns = Pick<Selectable<ApiTokenRow>, (typeof TOKEN_COLUMNS)[number]>;
+type JoinedTokenColumns = {
+  [Column in keyof TokenColumns as `token_${Column}`]: TokenColumns[Column] | null;
+};
+
+export function toJoinedApiToken(row: JoinedTokenColumns): ApiToken | undefined {
+  if (row.token_id === null) return undefined;
+  return toApiToken({
+    id: row.token_id,
+    account_id: row.token_account_id,
+    kind: row.token_kind,
+    scopes: row.token_scopes,
+    registry_id: row.token_registry_id,
+    expires_at: row.token_expires_at,
+    last_used_at: row.token_last_used_at,
+    refresh_token_sha256: row.token_refresh_token_sha256,
+    refresh_tokens_ended: row.token_refresh_tokens_ended,
+    created_at: row.token_created_at,
+  } as TokenColumns);
+}
 
 function toApiToken(row: TokenColumns): ApiToken {
   return {
     id: row.id,
     accountId: row.account_id,
     kind: row.kind,
-    scopes: expandScopes(splitScopes(row.scopes)),
+    scopes: scopesOf.memo(row.scopes),
     registryId: row.registry_id ?? undefined,
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
@@ -317,6 +355,12 @@ function toApiToken(row: TokenColumns): ApiToken {
     createdAt: row.created_at,
   };
 }
+
+/** Few texts come again and again. */
+const scopesOf = new LRUCache<string, ReadonlySet<TokenScope>>({
+  max: 100,
+  memoMethod: (text) => expandScopes(splitScopes(text)),
+});
 
 function splitScopes(text: string): GivenScope[] {
   return text.split(" ") as GivenScope[];

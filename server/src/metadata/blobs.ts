@@ -2,6 +2,11 @@ import type { Digest } from "../model/digest.ts";
 import type { Region } from "../model/region.ts";
 import type { Staged, StorageKey } from "../model/storage-key.ts";
 import { batches, type Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
+
+const lockedBlobByDigest = prepared((db, { region, digest }: { region: Region; digest: Digest }) =>
+  db.selectFrom("blob").select("id").where("region", "=", region).where("digest", "=", digest).forKeyShare(),
+);
 
 /** Locks the blob against its removal and returns its id, or `undefined` where the region has no such content. */
 export async function lockBlobByDigest(
@@ -9,28 +14,29 @@ export async function lockBlobByDigest(
   region: Region,
   digest: Digest,
 ): Promise<number | undefined> {
-  const row = await db
-    .selectFrom("blob")
-    .select("id")
-    .where("region", "=", region)
-    .where("digest", "=", digest)
-    .forKeyShare()
-    .executeTakeFirst();
+  const [row] = await lockedBlobByDigest(db, { region, digest });
   return row?.id;
 }
 
+const lockedBlob = prepared((db, { id }: { id: number }) =>
+  db.selectFrom("blob").select("id").where("id", "=", id).forKeyShare(),
+);
+
 /** Locks the blob against its removal. Returns whether it is still there. */
 export async function lockBlob(db: Queries, id: number): Promise<boolean> {
-  const row = await db.selectFrom("blob").select("id").where("id", "=", id).forKeyShare().executeTakeFirst();
-  return row !== undefined;
+  return (await lockedBlob(db, { id })).length > 0;
 }
 
-/** `undefined` where the region has that content by now. */
-export async function insertBlob(
-  db: Queries,
-  blob: { region: Region; digest: Digest; sizeBytes: number; storageKey: StorageKey; now: number },
-): Promise<number | undefined> {
-  const row = await db
+interface NewBlob {
+  region: Region;
+  digest: Digest;
+  sizeBytes: number;
+  storageKey: StorageKey;
+  now: number;
+}
+
+const blobInsertion = prepared((db, blob: NewBlob) =>
+  db
     .insertInto("blob")
     .values({
       region: blob.region,
@@ -40,8 +46,12 @@ export async function insertBlob(
       created_at: blob.now,
     })
     .onConflict((conflict) => conflict.columns(["region", "digest"]).doNothing())
-    .returning("id")
-    .executeTakeFirst();
+    .returning("id"),
+);
+
+/** `undefined` where the region has that content by now. */
+export async function insertBlob(db: Queries, blob: NewBlob): Promise<number | undefined> {
+  const [row] = await blobInsertion(db, blob);
   return row?.id;
 }
 
@@ -162,9 +172,8 @@ export async function deleteTrash(db: Queries, ids: readonly number[]): Promise<
   }
 }
 
-/** Counts one more link of the blob in the registry. Returns whether it is the registry's first. */
-export async function linkRegistryBlob(db: Queries, registryId: number, blobId: number): Promise<boolean> {
-  const { linkCount } = await db
+const registryBlobCount = prepared((db, { registryId, blobId }: { registryId: number; blobId: number }) =>
+  db
     .insertInto("registry_blob")
     .values({ registry_id: registryId, blob_id: blobId, link_count: 1 })
     .onConflict((conflict) =>
@@ -172,9 +181,13 @@ export async function linkRegistryBlob(db: Queries, registryId: number, blobId: 
         .columns(["registry_id", "blob_id"])
         .doUpdateSet((eb) => ({ link_count: eb("registry_blob.link_count", "+", 1) })),
     )
-    .returning("link_count as linkCount")
-    .executeTakeFirstOrThrow();
-  return linkCount === 1;
+    .returning("link_count as linkCount"),
+);
+
+/** Counts one more link of the blob in the registry. Returns whether it is the registry's first. */
+export async function linkRegistryBlob(db: Queries, registryId: number, blobId: number): Promise<boolean> {
+  const [row] = await registryBlobCount(db, { registryId, blobId });
+  return row?.linkCount === 1;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Region } from "../model/region.ts";
 import type { StorageKey } from "../model/storage-key.ts";
 import { batches, type Queries } from "./database.ts";
 import { later } from "./later.ts";
+import { prepared } from "./prepared.ts";
 
 /** A blob as a repository sees it. */
 export interface LinkedBlob {
@@ -17,12 +18,13 @@ export interface LinkedBlob {
   leasedUntil: number;
 }
 
-export async function findLinkedBlob(
-  db: Queries,
-  repositoryId: number,
-  digest: Digest,
-): Promise<LinkedBlob | undefined> {
-  const row = await db
+interface LinkKey {
+  repositoryId: number;
+  digest: Digest;
+}
+
+const linkedBlob = prepared((db, { repositoryId, digest }: LinkKey) =>
+  db
     .selectFrom("repository_blob as link")
     .innerJoin("blob", "blob.id", "link.blob_id")
     .select([
@@ -33,8 +35,15 @@ export async function findLinkedBlob(
       "link.leased_until as leasedUntil",
     ])
     .where("link.repository_id", "=", repositoryId)
-    .where("link.digest", "=", digest)
-    .executeTakeFirst();
+    .where("link.digest", "=", digest),
+);
+
+export async function findLinkedBlob(
+  db: Queries,
+  repositoryId: number,
+  digest: Digest,
+): Promise<LinkedBlob | undefined> {
+  const [row] = await linkedBlob(db, { repositoryId, digest });
   return row && { ...row, storageKey: row.storageKey as StorageKey };
 }
 
@@ -54,6 +63,16 @@ export async function findReferenceCount(
   return row?.references;
 }
 
+const linkLease = prepared((db, { repositoryId, digest, leasedUntil }: LinkKey & { leasedUntil: number }) =>
+  db
+    .updateTable("repository_blob")
+    .set({ leased_until: later("leased_until", leasedUntil) })
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest)
+    .where("blob_id", "is not", null)
+    .returning("blob_id"),
+);
+
 /** Renews a link's lease, if it still has its blob. Returns whether it has. */
 export async function leaseLink(
   db: Queries,
@@ -61,49 +80,46 @@ export async function leaseLink(
   digest: Digest,
   leasedUntil: number,
 ): Promise<boolean> {
-  const row = await db
-    .updateTable("repository_blob")
-    .set({ leased_until: later("leased_until", leasedUntil) })
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .where("blob_id", "is not", null)
-    .returning("blob_id")
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await linkLease(db, { repositoryId, digest, leasedUntil })).length > 0;
 }
+
+interface NewLink extends LinkKey {
+  registryId: number;
+  blobId: number;
+  leasedUntil: number;
+}
+
+const linkInsertion = prepared((db, link: NewLink) =>
+  db
+    .insertInto("repository_blob")
+    .values({
+      repository_id: link.repositoryId,
+      registry_id: link.registryId,
+      digest: link.digest,
+      blob_id: link.blobId,
+      reference_count: 0,
+      leased_until: link.leasedUntil,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "digest"])
+        .doUpdateSet({
+          blob_id: link.blobId,
+          leased_until: later("repository_blob.leased_until", link.leasedUntil),
+        })
+        .where("repository_blob.blob_id", "is", null),
+    )
+    .returning("blob_id"),
+);
 
 /**
  * Links a blob to a repository, under a lease. Returns whether the repository had no such blob before. The blob's row
  * is locked by the caller.
  */
-export async function putLink(
-  db: Queries,
-  link: { repositoryId: number; registryId: number; digest: Digest; blobId: number; leasedUntil: number },
-): Promise<boolean> {
+export async function putLink(db: Queries, link: NewLink): Promise<boolean> {
   for (;;) {
     if (await leaseLink(db, link.repositoryId, link.digest, link.leasedUntil)) return false;
-    const row = await db
-      .insertInto("repository_blob")
-      .values({
-        repository_id: link.repositoryId,
-        registry_id: link.registryId,
-        digest: link.digest,
-        blob_id: link.blobId,
-        reference_count: 0,
-        leased_until: link.leasedUntil,
-      })
-      .onConflict((conflict) =>
-        conflict
-          .columns(["repository_id", "digest"])
-          .doUpdateSet({
-            blob_id: link.blobId,
-            leased_until: later("repository_blob.leased_until", link.leasedUntil),
-          })
-          .where("repository_blob.blob_id", "is", null),
-      )
-      .returning("blob_id")
-      .executeTakeFirst();
-    if (row !== undefined) return true;
+    if ((await linkInsertion(db, link)).length > 0) return true;
   }
 }
 

@@ -1,9 +1,12 @@
+import type { Insertable } from "kysely";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { Digest } from "../model/digest.ts";
 import type { Manifest } from "../model/manifest.ts";
 import type { TagName } from "../model/name.ts";
 import { batches, type Queries } from "./database.ts";
 import { later } from "./later.ts";
+import { prepared } from "./prepared.ts";
+import type { ManifestRow } from "./schema.ts";
 
 /** What a reader of a manifest is told before its bytes. */
 export interface ManifestHead {
@@ -31,40 +34,48 @@ const HEAD = [
   "manifest.leased_until as leasedUntil",
 ] as const;
 
+const manifestByDigest = prepared((db, { repositoryId, digest }: { repositoryId: number; digest: Digest }) =>
+  db
+    .selectFrom("manifest")
+    .select(HEAD)
+    .where("repository_id", "=", repositoryId)
+    .where("digest", "=", digest),
+);
+
 export async function findManifestByDigest(
   db: Queries,
   repositoryId: number,
   digest: Digest,
 ): Promise<ManifestHead | undefined> {
-  return db
-    .selectFrom("manifest")
-    .select(HEAD)
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .executeTakeFirst();
+  const [manifest] = await manifestByDigest(db, { repositoryId, digest });
+  return manifest;
 }
+
+const manifestByTag = prepared((db, { repositoryId, tag }: { repositoryId: number; tag: TagName }) =>
+  db
+    .selectFrom("tag")
+    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
+    .select(HEAD)
+    .where("tag.repository_id", "=", repositoryId)
+    .where("tag.name", "=", tag),
+);
 
 export async function findManifestByTag(
   db: Queries,
   repositoryId: number,
   tag: TagName,
 ): Promise<ManifestHead | undefined> {
-  return db
-    .selectFrom("tag")
-    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
-    .select(HEAD)
-    .where("tag.repository_id", "=", repositoryId)
-    .where("tag.name", "=", tag)
-    .executeTakeFirst();
+  const [manifest] = await manifestByTag(db, { repositoryId, tag });
+  return manifest;
 }
+
+const manifestContent = prepared((db, { id }: { id: number }) =>
+  db.selectFrom("manifest_payload").select("content").where("manifest_id", "=", id),
+);
 
 /** The bytes as pushed, or `undefined` where the manifest is gone by now. */
 export async function findManifestContent(db: Queries, id: number): Promise<Buffer | undefined> {
-  const row = await db
-    .selectFrom("manifest_payload")
-    .select("content")
-    .where("manifest_id", "=", id)
-    .executeTakeFirst();
+  const [row] = await manifestContent(db, { id });
   return row && Buffer.from(row.content.buffer, row.content.byteOffset, row.content.byteLength);
 }
 
@@ -94,9 +105,23 @@ export async function lockManifest(
     .executeTakeFirst();
 }
 
+const manifestRenewal = prepared(
+  (db, values: { repositoryId: number; digest: Digest; leasedUntil: number; now: number }) =>
+    db
+      .updateTable("manifest")
+      .set({
+        leased_until: later("leased_until", values.leasedUntil),
+        measure_after: 0,
+        updated_at: values.now,
+      })
+      .where("repository_id", "=", values.repositoryId)
+      .where("digest", "=", values.digest)
+      .returning(["id", "media_type as mediaType"]),
+);
+
 /**
  * Says that a manifest that is here was pushed again: its uncompressed size is looked at again too, because what it names
- * may be here only now. Returns its id, or `undefined` where it is not here.
+ * may be here only now. Returns what it is, or `undefined` where it is not here.
  */
 export async function renewManifest(
   db: Queries,
@@ -104,13 +129,8 @@ export async function renewManifest(
   digest: Digest,
   { leasedUntil, now }: { leasedUntil: number; now: number },
 ): Promise<{ id: number; mediaType: string } | undefined> {
-  return db
-    .updateTable("manifest")
-    .set({ leased_until: later("leased_until", leasedUntil), measure_after: 0, updated_at: now })
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .returning(["id", "media_type as mediaType"])
-    .executeTakeFirst();
+  const [row] = await manifestRenewal(db, { repositoryId, digest, leasedUntil, now });
+  return row;
 }
 
 export interface NewManifest {
@@ -124,36 +144,53 @@ export interface NewManifest {
   now: number;
 }
 
+const manifestInsertion = prepared((db, row: Insertable<ManifestRow>) =>
+  db
+    .insertInto("manifest")
+    .values({
+      repository_id: row.repository_id,
+      registry_id: row.registry_id,
+      digest: row.digest,
+      media_type: row.media_type,
+      size_bytes: row.size_bytes,
+      subject: row.subject,
+      artifact_type: row.artifact_type,
+      compressed_size_bytes: row.compressed_size_bytes,
+      depth: row.depth,
+      holder_count: row.holder_count,
+      leased_until: row.leased_until,
+      created_at: row.created_at,
+      updated_at: row.updated_at,
+    })
+    .returning("id"),
+);
+
+const payloadInsertion = prepared(
+  (db, { id, content, annotations }: { id: number; content: Buffer; annotations: string }) =>
+    db.insertInto("manifest_payload").values({ manifest_id: id, content, annotations }),
+);
+
 /** Inserts a manifest, its bytes and its edges. */
 export async function insertManifest(db: Queries, row: NewManifest): Promise<number> {
   const { manifest, repositoryId } = row;
-  const { id } = await db
-    .insertInto("manifest")
-    .values({
-      repository_id: repositoryId,
-      registry_id: row.registryId,
-      digest: manifest.digest,
-      media_type: manifest.mediaType,
-      size_bytes: manifest.content.length,
-      subject: manifest.subject ?? null,
-      artifact_type: manifest.artifactType ?? null,
-      compressed_size_bytes: row.compressedSizeBytes,
-      depth: row.depth,
-      holder_count: row.holderCount,
-      leased_until: row.leasedUntil,
-      created_at: row.now,
-      updated_at: row.now,
-    })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  await db
-    .insertInto("manifest_payload")
-    .values({
-      manifest_id: id,
-      content: manifest.content,
-      annotations: manifest.annotations,
-    })
-    .execute();
+  const [inserted] = await manifestInsertion(db, {
+    repository_id: repositoryId,
+    registry_id: row.registryId,
+    digest: manifest.digest,
+    media_type: manifest.mediaType,
+    size_bytes: manifest.content.length,
+    subject: manifest.subject ?? null,
+    artifact_type: manifest.artifactType ?? null,
+    compressed_size_bytes: row.compressedSizeBytes,
+    depth: row.depth,
+    holder_count: row.holderCount,
+    leased_until: row.leasedUntil,
+    created_at: row.now,
+    updated_at: row.now,
+  });
+  if (inserted === undefined) throw new Error("a manifest that was inserted has a row");
+  const { id } = inserted;
+  await payloadInsertion(db, { id, content: manifest.content, annotations: manifest.annotations });
   await insertBlobEdges(db, id, repositoryId, manifest.blobs);
   await insertChildEdges(db, id, repositoryId, manifest.children);
   return id;
@@ -256,25 +293,40 @@ export async function deepenParents(
   return deepened;
 }
 
-/** How many indexes list a manifest. */
-export async function countParents(db: Queries, repositoryId: number, digest: Digest): Promise<number> {
-  const { parents } = await db
+const parentCount = prepared((db, { repositoryId, digest }: { repositoryId: number; digest: Digest }) =>
+  db
     .selectFrom("manifest_child")
     .select((eb) => eb.fn.countAll<number>().as("parents"))
     .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .executeTakeFirstOrThrow();
-  return parents;
+    .where("digest", "=", digest),
+);
+
+/** How many indexes list a manifest. */
+export async function countParents(db: Queries, repositoryId: number, digest: Digest): Promise<number> {
+  const [row] = await parentCount(db, { repositoryId, digest });
+  return row?.parents ?? 0;
 }
+
+const holderCount = prepared((db, { id, change }: { id: number; change: number }) =>
+  db
+    .updateTable("manifest")
+    .set((eb) => ({ holder_count: eb("holder_count", "+", change) }))
+    .where("id", "=", id),
+);
 
 /** Adds to the holder count of one manifest. */
 export async function countHolder(db: Queries, id: number, change: 1 | -1): Promise<void> {
-  await db
-    .updateTable("manifest")
-    .set((eb) => ({ holder_count: eb("holder_count", "+", change) }))
-    .where("id", "=", id)
-    .execute();
+  await holderCount(db, { id, change });
 }
+
+const referrerHolderCount = prepared(
+  (db, values: { repositoryId: number; subject: Digest; change: number }) =>
+    db
+      .updateTable("manifest")
+      .set((eb) => ({ holder_count: eb("holder_count", "+", values.change) }))
+      .where("repository_id", "=", values.repositoryId)
+      .where("subject", "=", values.subject),
+);
 
 /** Adds to the holder counts of the manifests that a manifest holds: its children, and the referrers of it. */
 export async function countHeld(
@@ -283,13 +335,15 @@ export async function countHeld(
   holder: { digest: Digest; children: readonly Digest[] },
   change: 1 | -1,
 ): Promise<void> {
-  const update = () =>
-    db
+  for await (const batch of batches(holder.children)) {
+    await db
       .updateTable("manifest")
       .set((eb) => ({ holder_count: eb("holder_count", "+", change) }))
-      .where("repository_id", "=", repositoryId);
-  for await (const batch of batches(holder.children)) await update().where("digest", "in", batch).execute();
-  await update().where("subject", "=", holder.digest).execute();
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "in", batch)
+      .execute();
+  }
+  await referrerHolderCount(db, { repositoryId, subject: holder.digest, change });
 }
 
 export async function listChildDigests(db: Queries, manifestId: number): Promise<Digest[]> {

@@ -2,6 +2,7 @@ import type { Digest } from "../model/digest.ts";
 import type { RepositoryName, RepositoryPath } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 
 export interface Repository {
   id: number;
@@ -19,18 +20,22 @@ const COLUMNS = [
   "manifest_count as manifestCount",
 ] as const;
 
+const repositoryByName = prepared((db, { registryId, name }: { registryId: number; name: RepositoryName }) =>
+  db
+    .selectFrom("repository")
+    .select(COLUMNS)
+    .where("registry_id", "=", registryId)
+    .where("name", "=", name)
+    .where("deleted_at", "is", null),
+);
+
 export async function findRepository(
   db: Queries,
   registryId: number,
   name: RepositoryName,
 ): Promise<Repository | undefined> {
-  return db
-    .selectFrom("repository")
-    .select(COLUMNS)
-    .where("registry_id", "=", registryId)
-    .where("name", "=", name)
-    .where("deleted_at", "is", null)
-    .executeTakeFirst();
+  const [repository] = await repositoryByName(db, { registryId, name });
+  return repository;
 }
 
 /** The repository of that name, made if there is none. One without manifests is listed nowhere. */
@@ -55,15 +60,19 @@ export async function putRepository(
   }
 }
 
-/** Locks a living repository for a change of its manifests or tags: one such change at a time. */
-export async function lockRepository(db: Queries, id: number): Promise<Repository | undefined> {
-  return db
+const lockedRepository = prepared((db, { id }: { id: number }) =>
+  db
     .selectFrom("repository")
     .select(COLUMNS)
     .where("id", "=", id)
     .where("deleted_at", "is", null)
-    .forNoKeyUpdate()
-    .executeTakeFirst();
+    .forNoKeyUpdate(),
+);
+
+/** Locks a living repository for a change of its manifests or tags: one such change at a time. */
+export async function lockRepository(db: Queries, id: number): Promise<Repository | undefined> {
+  const [repository] = await lockedRepository(db, { id });
+  return repository;
 }
 
 /** The repository of that name, made if there is none, locked for a change of its manifests or tags. */
@@ -81,15 +90,13 @@ export async function putLockedRepository(
   }
 }
 
+const livingRepository = prepared((db, { id }: { id: number }) =>
+  db.selectFrom("repository").select("id").where("id", "=", id).where("deleted_at", "is", null),
+);
+
 /** Whether the repository was not hidden meanwhile. */
 export async function isLivingRepository(db: Queries, id: number): Promise<boolean> {
-  const row = await db
-    .selectFrom("repository")
-    .select("id")
-    .where("id", "=", id)
-    .where("deleted_at", "is", null)
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await livingRepository(db, { id })).length > 0;
 }
 
 /** Whether anybody may pull from the repository, as far as its own setting goes. */
@@ -108,21 +115,25 @@ export async function isPublicRepository(
   return row?.public === 1;
 }
 
+const repositoryCount = prepared(
+  (db, { id, tags, manifests, now }: { id: number; tags: number; manifests: number; now: number }) =>
+    db
+      .updateTable("repository")
+      .set((eb) => ({
+        tag_count: eb("tag_count", "+", tags),
+        manifest_count: eb("manifest_count", "+", manifests),
+        updated_at: now,
+      }))
+      .where("id", "=", id),
+);
+
 /** Adds to a locked repository's counters. */
 export async function countInRepository(
   db: Queries,
   id: number,
   change: { tags: number; manifests: number; now: number },
 ): Promise<void> {
-  await db
-    .updateTable("repository")
-    .set((eb) => ({
-      tag_count: eb("tag_count", "+", change.tags),
-      manifest_count: eb("manifest_count", "+", change.manifests),
-      updated_at: change.now,
-    }))
-    .where("id", "=", id)
-    .execute();
+  await repositoryCount(db, { id, ...change });
 }
 
 /** A repository of one of these registries that has a blob of the region, if there is one. */
@@ -163,12 +174,13 @@ export interface RepositorySettings {
   sparse: boolean | undefined;
 }
 
+const repositorySettings = prepared((db, { id }: { id: number }) =>
+  db.selectFrom("repository").select(["public", "sparse"]).where("id", "=", id),
+);
+
 export async function getRepositorySettings(db: Queries, id: number): Promise<RepositorySettings> {
-  const row = await db
-    .selectFrom("repository")
-    .select(["public", "sparse"])
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
+  const [row] = await repositorySettings(db, { id });
+  if (row === undefined) throw new Error(`there is no repository ${id}`);
   return { isPublic: row.public !== 0, sparse: row.sparse === null ? undefined : row.sparse !== 0 };
 }
 
@@ -208,6 +220,29 @@ export async function listRepositories(
   if (after !== undefined) query = query.where("name", ">", after as RepositoryName);
   else if (offset) query = query.offset(offset);
   return query.execute();
+}
+
+const repositoryNamesAfter = prepared(
+  (db, values: { registryId: number; after: RepositoryName; limit: number }) =>
+    db
+      .selectFrom("repository")
+      .select("name")
+      .where("registry_id", "=", values.registryId)
+      .where((eb) => eb("manifest_count", ">", eb.lit(0)))
+      .where("deleted_at", "is", null)
+      .where("name", ">", values.after)
+      .orderBy("name")
+      .limit(values.limit),
+);
+
+/** Names of repositories that have manifests, starting after `after`: before all of them where it is empty. */
+export async function listRepositoryNames(
+  db: Queries,
+  registryId: number,
+  { after = "", limit }: { after?: string | undefined; limit: number },
+): Promise<RepositoryName[]> {
+  const rows = await repositoryNamesAfter(db, { registryId, after: after as RepositoryName, limit });
+  return rows.map((row) => row.name);
 }
 
 /** Hides a locked repository: its name is free at once. */

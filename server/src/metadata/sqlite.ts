@@ -7,7 +7,6 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { promisify } from "node:util";
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -94,7 +93,7 @@ function syncOf(wal: number): () => Promise<void> {
   return async () => {
     if (failure !== undefined) throw failure;
     try {
-      await promisify(fs.fdatasync)(wal);
+      await fdatasync(wal);
     } catch (cause) {
       const error = new Error("the database's log could not be synced to disk", { cause });
       failure = error;
@@ -104,6 +103,12 @@ function syncOf(wal: number): () => Promise<void> {
       throw error;
     }
   };
+}
+
+function fdatasync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 interface PreparedStatement {

@@ -1,6 +1,7 @@
 import type { Digest } from "../model/digest.ts";
 import type { TagName } from "../model/name.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 
 /** A tag with the manifest that it points at. */
 export interface Tag {
@@ -19,20 +20,24 @@ const TAG = [
   "tag.updated_at as updatedAt",
 ] as const;
 
-/** Tag names in byte order, starting after `after`. */
+const tagNamesAfter = prepared(
+  (db, { repositoryId, after, limit }: { repositoryId: number; after: TagName; limit: number }) =>
+    db
+      .selectFrom("tag")
+      .select("name")
+      .where("repository_id", "=", repositoryId)
+      .where("name", ">", after)
+      .orderBy("name")
+      .limit(limit),
+);
+
+/** Tag names in byte order, starting after `after`: before all of them where it is empty. */
 export async function listTagNames(
   db: Queries,
   repositoryId: number,
-  { after, limit }: { after?: string | undefined; limit: number },
+  { after = "", limit }: { after?: string | undefined; limit: number },
 ): Promise<TagName[]> {
-  let query = db
-    .selectFrom("tag")
-    .select("name")
-    .where("repository_id", "=", repositoryId)
-    .orderBy("name")
-    .limit(limit);
-  if (after !== undefined) query = query.where("name", ">", after as TagName);
-  const rows = await query.execute();
+  const rows = await tagNamesAfter(db, { repositoryId, after: after as TagName, limit });
   return rows.map((row) => row.name);
 }
 
@@ -93,26 +98,30 @@ export async function listNewestTags(
   return new Map(rows.map(({ repositoryId, ...tag }) => [repositoryId, tag]));
 }
 
+interface TagKey {
+  repositoryId: number;
+  name: TagName;
+}
+
+const taggedManifestId = prepared((db, { repositoryId, name }: TagKey) =>
+  db
+    .selectFrom("tag")
+    .select("manifest_id as manifestId")
+    .where("repository_id", "=", repositoryId)
+    .where("name", "=", name),
+);
+
 export async function findTaggedManifestId(
   db: Queries,
   repositoryId: number,
   name: TagName,
 ): Promise<number | undefined> {
-  const row = await db
-    .selectFrom("tag")
-    .select("manifest_id as manifestId")
-    .where("repository_id", "=", repositoryId)
-    .where("name", "=", name)
-    .executeTakeFirst();
+  const [row] = await taggedManifestId(db, { repositoryId, name });
   return row?.manifestId;
 }
 
-/** Creates a tag, or moves it. */
-export async function putTag(
-  db: Queries,
-  tag: { repositoryId: number; name: TagName; manifestId: number; now: number },
-): Promise<void> {
-  await db
+const tagInsertion = prepared((db, tag: TagKey & { manifestId: number; now: number }) =>
+  db
     .insertInto("tag")
     .values({
       repository_id: tag.repositoryId,
@@ -125,8 +134,12 @@ export async function putTag(
       conflict
         .columns(["repository_id", "name"])
         .doUpdateSet({ manifest_id: tag.manifestId, updated_at: tag.now }),
-    )
-    .execute();
+    ),
+);
+
+/** Creates a tag, or moves it. */
+export async function putTag(db: Queries, tag: TagKey & { manifestId: number; now: number }): Promise<void> {
+  await tagInsertion(db, tag);
 }
 
 /** Removes a tag. Returns the manifest it pointed at, or `undefined` where there was none. */

@@ -2,6 +2,7 @@ import type { Region } from "../model/region.ts";
 import type { Staged, StorageKey } from "../model/storage-key.ts";
 import type { UploadId } from "../model/upload-id.ts";
 import type { Queries } from "./database.ts";
+import { prepared } from "./prepared.ts";
 
 /** Bytes on their way to becoming a blob: how far they got is in this row. */
 export interface UploadSession {
@@ -17,10 +18,9 @@ export interface UploadSession {
   expiresAt: number;
 }
 
-export async function insertUploadSession(db: Queries, session: UploadSession, now: number): Promise<void> {
-  await db
-    .insertInto("upload_session")
-    .values({
+const sessionInsertion = prepared(
+  (db, session: Omit<UploadSession, "staged"> & { length: number; staged: string; now: number }) =>
+    db.insertInto("upload_session").values({
       id: session.id,
       repository_id: session.repositoryId,
       registry_id: session.registryId,
@@ -28,22 +28,41 @@ export async function insertUploadSession(db: Queries, session: UploadSession, n
       api_token_id: session.apiTokenId,
       write_token_id: session.writeTokenId,
       storage_key: session.storageKey,
-      length: session.staged.length,
-      staged: JSON.stringify(session.staged),
+      length: session.length,
+      staged: session.staged,
       expires_at: session.expiresAt,
-      created_at: now,
-    })
-    .execute();
+      created_at: session.now,
+    }),
+);
+
+export async function insertUploadSession(db: Queries, session: UploadSession, now: number): Promise<void> {
+  const { staged } = session;
+  await sessionInsertion(db, { ...session, length: staged.length, staged: JSON.stringify(staged), now });
 }
 
+const session = prepared((db, { id }: { id: UploadId }) => select(db, id));
+const lockedSession = prepared((db, { id }: { id: UploadId }) => select(db, id).forUpdate());
+
 export async function findUploadSession(db: Queries, id: UploadId): Promise<UploadSession | undefined> {
-  return select(db, id).executeTakeFirst().then(toSession);
+  const [row] = await session(db, { id });
+  return toSession(row);
 }
 
 /** Whoever removes the session's row owns its bytes: it is locked until then. */
 export async function lockUploadSession(db: Queries, id: UploadId): Promise<UploadSession | undefined> {
-  return select(db, id).forUpdate().executeTakeFirst().then(toSession);
+  const [row] = await lockedSession(db, { id });
+  return toSession(row);
 }
+
+const sessionAdvance = prepared(
+  (db, values: { id: UploadId; from: number; length: number; staged: string; expiresAt: number }) =>
+    db
+      .updateTable("upload_session")
+      .set({ length: values.length, staged: values.staged, expires_at: values.expiresAt })
+      .where("id", "=", values.id)
+      .where("length", "=", values.from)
+      .returning("id"),
+);
 
 /**
  * Records what is staged by now, and that the session lives on. Returns whether it was still as far as `from`:
@@ -55,18 +74,17 @@ export async function advanceUploadSession(
   from: number,
   { staged, expiresAt }: { staged: Staged; expiresAt: number },
 ): Promise<boolean> {
-  const row = await db
-    .updateTable("upload_session")
-    .set({ length: staged.length, staged: JSON.stringify(staged), expires_at: expiresAt })
-    .where("id", "=", id)
-    .where("length", "=", from)
-    .returning("id")
-    .executeTakeFirst();
-  return row !== undefined;
+  const { length } = staged;
+  const rows = await sessionAdvance(db, { id, from, length, staged: JSON.stringify(staged), expiresAt });
+  return rows.length > 0;
 }
 
+const sessionDeletion = prepared((db, { id }: { id: UploadId }) =>
+  db.deleteFrom("upload_session").where("id", "=", id),
+);
+
 export async function deleteUploadSession(db: Queries, id: UploadId): Promise<void> {
-  await db.deleteFrom("upload_session").where("id", "=", id).execute();
+  await sessionDeletion(db, { id });
 }
 
 /** Whether anything is being uploaded to the registry. */

@@ -1,20 +1,27 @@
 import type { Queries } from "./database.ts";
 import { later } from "./later.ts";
+import { prepared } from "./prepared.ts";
 
-/** Records that a JWT for writing in a registry is alive until `expiresAt`, or lives longer than was known. */
-export async function putWriteToken(
-  db: Queries,
-  token: { id: string; registryId: number; expiresAt: number },
-): Promise<void> {
-  await db
+interface WriteToken {
+  id: string;
+  registryId: number;
+  expiresAt: number;
+}
+
+const writeTokenInsertion = prepared((db, token: WriteToken) =>
+  db
     .insertInto("write_token")
     .values({ id: token.id, registry_id: token.registryId, expires_at: token.expiresAt })
     .onConflict((conflict) =>
       conflict
         .columns(["registry_id", "id"])
         .doUpdateSet({ expires_at: later("write_token.expires_at", token.expiresAt) }),
-    )
-    .execute();
+    ),
+);
+
+/** Records that a JWT for writing in a registry is alive until `expiresAt`, or lives longer than was known. */
+export async function putWriteToken(db: Queries, token: WriteToken): Promise<void> {
+  await writeTokenInsertion(db, token);
 }
 
 /** When the last live write token of a registry ends, or `undefined` where there is none. */

@@ -5,8 +5,9 @@ import { RegistryError } from "../model/errors.ts";
 import { entityTag } from "../model/precondition.ts";
 import { parseRange } from "../model/range.ts";
 import type { Backend } from "../registry/backend.ts";
-import { deleteBlob, getBlob, readBlob } from "../registry/blobs.ts";
+import { deleteBlob, findSmallContent, getBlob, sendBlob } from "../registry/blobs.ts";
 import { matchesEtag } from "./etag.ts";
+import { sendInChunks } from "./send-in-chunks.ts";
 
 interface BlobParams {
   Params: { name: string; digest: string };
@@ -56,15 +57,19 @@ export function blobRoutes(app: FastifyInstance, context: AccessContext & { back
           `the blob has ${blob.sizeBytes} bytes: the range lies outside`,
         );
       }
-      const content = await readBlob(backend, blob, range);
-
-      // Only now: a failure is not for a cache to keep.
-      setBlobHeaders(reply, digest);
-      if (range !== undefined) {
-        reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${blob.sizeBytes}`);
-      }
-      reply.header("content-length", range === undefined ? blob.sizeBytes : range.end - range.start + 1);
-      return reply.send(content);
+      const { start, end } = range ?? { start: 0, end: blob.sizeBytes - 1 };
+      // Only when there are bytes: a failure is not for a cache to keep.
+      const setHeaders = () => {
+        setBlobHeaders(reply, digest);
+        if (range !== undefined)
+          reply.code(206).header("content-range", `bytes ${start}-${end}/${blob.sizeBytes}`);
+        reply.header("content-length", end - start + 1);
+      };
+      const content = await findSmallContent(backend, blob, digest);
+      if (content === undefined)
+        return sendInChunks(reply, setHeaders, (take) => sendBlob(backend, blob, { start, end }, take));
+      setHeaders();
+      return reply.send(content.subarray(start, end + 1));
     },
   );
 

@@ -9,7 +9,7 @@ import {
 import { opensRegistry } from "../auth/scopes.ts";
 import type { ApiToken } from "../metadata/accounts.ts";
 import { listRegistries } from "../metadata/registries.ts";
-import { listRepositories } from "../metadata/repositories.ts";
+import { listRepositoryNames } from "../metadata/repositories.ts";
 import { presentPath } from "../model/name.ts";
 import type { Backend } from "../registry/backend.ts";
 import { nextLink, type PageQuery, parsePage } from "./pages.ts";
@@ -75,12 +75,11 @@ async function listPaths(
   for (const { registry, prefix } of registries) {
     // The prefix is ASCII, so that the order of UTF-16 is that of bytes here.
     if (paths.length === limit || (prefix < after && !after.startsWith(prefix))) continue;
-    const repositories = await listRepositories(db, registry.id, {
+    const names = await listRepositoryNames(db, registry.id, {
       after: after.startsWith(prefix) ? after.slice(prefix.length) : undefined,
       limit: limit - paths.length,
     });
-    for (const { name } of repositories)
-      paths.push(presentPath({ registry: registry.name, repository: name }));
+    for (const name of names) paths.push(presentPath({ registry: registry.name, repository: name }));
   }
   return paths;
 }

@@ -63,7 +63,8 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
 
       const manifest = await getManifest(backend, accessOf(request), reference, { mayPush: false });
       if (matchesEtag(request, manifest.digest)) return answerUnchanged(reply, manifest);
-      const content = await findManifestContent(backend.db, manifest.id);
+      const { db, contents } = backend;
+      const content = await contents.get(manifest.digest, () => findManifestContent(db, manifest.id));
       if (content === undefined)
         throw new RegistryError("MANIFEST_UNKNOWN", "the manifest was deleted just now");
 

@@ -18,8 +18,9 @@ export function dataPlane(context: AccessContext & { backend: Backend }) {
   return async (app: FastifyInstance): Promise<void> => {
     app.setErrorHandler(answerError);
     app.setNotFoundHandler(answerNotFound);
-    app.addHook("onRequest", async (_request, reply) => {
+    app.addHook("onRequest", (_request, reply, done) => {
       reply.header("docker-distribution-api-version", "registry/2.0");
+      done();
     });
 
     // Each group has its own parser of bodies: a manifest is gathered, a blob streams.

@@ -9,7 +9,7 @@ import {
   requireUploadAccess,
   uploaderOf,
 } from "../auth/access.ts";
-import type { LinkedBlob } from "../metadata/links.ts";
+import { findLinkedBlob, type LinkedBlob } from "../metadata/links.ts";
 import { findRepositoryWithBlob } from "../metadata/repositories.ts";
 import type { UploadSession } from "../metadata/upload-sessions.ts";
 import {
@@ -24,7 +24,7 @@ import { parseRepositoryPath, presentPath } from "../model/name.ts";
 import { parseContentRange } from "../model/range.ts";
 import { parseUploadId } from "../model/upload-id.ts";
 import type { Backend } from "../registry/backend.ts";
-import { findBlobIn, mountBlob, type Place } from "../registry/blobs.ts";
+import { mountBlob, type Place } from "../registry/blobs.ts";
 import {
   type Arriving,
   appendToUpload,
@@ -56,8 +56,9 @@ export function uploadRoutes(app: FastifyInstance, context: UploadContext): void
   const { backend } = context;
 
   // Bytes of a blob stream from the socket to the store, whatever the client calls them, be it no media type at all.
-  app.addHook("onRequest", async ({ headers }) => {
+  app.addHook("onRequest", ({ headers }, _reply, done) => {
     if (headers["content-type"] !== undefined) headers["content-type"] = "application/octet-stream";
+    done();
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => done(null, body));
@@ -230,8 +231,8 @@ async function findBlobFrom(
 ): Promise<LinkedBlob | undefined> {
   const path = known(() => parseRepositoryPath(String(from)));
   if (path === undefined) return undefined;
-  const registry = await findMountSource(context, request, reply, path);
-  return registry && findBlobIn(context.backend, { registry, repository: path.repository }, digest);
+  const source = await findMountSource(context, request, reply, path);
+  return source && findLinkedBlob(context.backend.db, source.id, digest);
 }
 
 /** The blob in whichever repository has it: one that the token may pull from, or else one that another token may. */

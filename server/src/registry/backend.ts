@@ -16,6 +16,7 @@ import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
 import { ManifestParser } from "./manifest-parser.ts";
 import { RunningHashes } from "./running-hashes.ts";
+import { SmallContents } from "./small-contents.ts";
 import type { UnpackLimits } from "./unpacker.ts";
 import { type UnderWay, UploadsUnderWay } from "./uploads-under-way.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -40,6 +41,7 @@ export interface Backend extends AsyncDisposable {
   enforcesLimits: boolean;
   unpackLimits: UnpackLimits;
   hashes: RunningHashes;
+  contents: SmallContents;
   manifests: ManifestParser;
   /** Rung when there is something for the background to do at once. */
   wakeup: Wakeup;
@@ -171,6 +173,7 @@ export function createBackend(parts: {
     enforcesLimits: parts.limits !== "none",
     unpackLimits: parts.unpackLimits ?? UNPACK_LIMITS,
     hashes: new RunningHashes(),
+    contents: new SmallContents(),
     manifests,
     wakeup: new Wakeup(),
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { insertBlob, lockBlob, lockBlobByDigest } from "../metadata/blobs.ts";
 import { type Queries, transact } from "../metadata/database.ts";
 import {
@@ -17,6 +17,7 @@ import type { RepositoryName } from "../model/name.ts";
 import type { ByteRange } from "../model/range.ts";
 import type { Region } from "../model/region.ts";
 import type { StorageKey } from "../model/storage-key.ts";
+import type { Take } from "../storage/blob-store.ts";
 import { type Backend, storeOf } from "./backend.ts";
 import { newLease, outlastsPromise } from "./leases.ts";
 import { requireWritable } from "./registries.ts";
@@ -26,17 +27,29 @@ import { addUsage, releaseLinks } from "./usage.ts";
 export interface Place {
   registry: Registry;
   repository: RepositoryName;
+  /** The repository's row, where the request has been let in by it. */
+  found?: Repository | undefined;
 }
 
 /**
  * @throws {RegistryError} NAME_UNKNOWN
  */
-export async function getRepository({ db }: Backend, { registry, repository }: Place): Promise<Repository> {
-  const found = await findRepository(db, registry.id, repository);
+export async function getRepository(backend: Backend, place: Place): Promise<Repository> {
+  const found = await findRepositoryAt(backend, place);
   if (found === undefined) {
-    throw new RegistryError("NAME_UNKNOWN", `there is no repository ${registry.name}/${repository}`);
+    throw new RegistryError(
+      "NAME_UNKNOWN",
+      `there is no repository ${place.registry.name}/${place.repository}`,
+    );
   }
   return found;
+}
+
+export async function findRepositoryAt(
+  { db }: Backend,
+  { registry, repository, found }: Place,
+): Promise<Repository | undefined> {
+  return found ?? findRepository(db, registry.id, repository);
 }
 
 /**
@@ -63,18 +76,20 @@ export async function getBlob(
   return blob;
 }
 
-export function readBlob(backend: Backend, blob: LinkedBlob, range?: ByteRange): Promise<Readable> {
-  return storeOf(backend, blob.region).read(blob.storageKey, range);
+/** The blob's bytes, where they are few: kept in memory for who comes next. `undefined`: they are to be sent. */
+export async function findSmallContent(
+  backend: Backend,
+  blob: LinkedBlob,
+  digest: Digest,
+): Promise<Buffer | undefined> {
+  const { contents } = backend;
+  if (!contents.takes(blob.sizeBytes)) return undefined;
+  return contents.get(digest, async () => buffer(await storeOf(backend, blob.region).read(blob.storageKey)));
 }
 
-/** The blob of a repository, if that is there and has it. */
-export async function findBlobIn(
-  { db }: Backend,
-  { registry, repository: name }: Place,
-  digest: Digest,
-): Promise<LinkedBlob | undefined> {
-  const repository = await findRepository(db, registry.id, name);
-  return repository && findLinkedBlob(db, repository.id, digest);
+/** Hands a range of the blob's bytes over, a chunk at a time. Rejects before the first one where there are none. */
+export function sendBlob(backend: Backend, blob: LinkedBlob, range: ByteRange, take: Take): Promise<void> {
+  return storeOf(backend, blob.region).send(blob.storageKey, range, take);
 }
 
 /** Links a blob that another repository has, if it lies in the same region. `false`: not so, and the client uploads. */

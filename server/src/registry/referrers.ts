@@ -5,11 +5,10 @@ import {
   listReferrerHeads,
   type ReferrerHead,
 } from "../metadata/referrers.ts";
-import { findRepository } from "../metadata/repositories.ts";
 import { type Digest, digestAlgorithm } from "../model/digest.ts";
 import { parseTagName, type TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
-import type { Place } from "./blobs.ts";
+import { findRepositoryAt, type Place } from "./blobs.ts";
 
 const MAX_PAGE = 1000;
 /**
@@ -29,12 +28,13 @@ export interface Referrer extends Omit<ReferrerHead, "id"> {
  * one the next page begins, if there is one. What an older client listed under the subject's fallback tag is among them.
  */
 export async function listReferrers(
-  { db }: Backend,
-  { registry, repository: name }: Place,
+  backend: Backend,
+  place: Place,
   subject: Digest,
   { artifactType, after }: { artifactType: string | undefined; after: string | undefined },
 ): Promise<{ referrers: Referrer[]; last: Digest | undefined }> {
-  const repository = await findRepository(db, registry.id, name);
+  const { db } = backend;
+  const repository = await findRepositoryAt(backend, place);
   if (repository === undefined) return { referrers: [], last: undefined };
   const wanted = { artifactType, after, limit: MAX_PAGE + 1 };
   const found = await listReferrerHeads(db, repository.id, subject, wanted);

@@ -1,10 +1,10 @@
 import { type Queries, transact } from "../metadata/database.ts";
 import { countHolder } from "../metadata/manifests.ts";
-import { findRepository, lockRepository } from "../metadata/repositories.ts";
+import { lockRepository } from "../metadata/repositories.ts";
 import { deleteTagRow, findTaggedManifestId, putTag } from "../metadata/tags.ts";
 import type { TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
-import type { Place } from "./blobs.ts";
+import { findRepositoryAt, type Place } from "./blobs.ts";
 import { requireWritable } from "./registries.ts";
 import { countContent } from "./repositories.ts";
 
@@ -26,14 +26,10 @@ export async function moveTag(
  * Removes a tag; its manifest stays. Returns whether it was there.
  * @throws {RegistryError} GARBAGE_COLLECTION_ACTIVE
  */
-export async function deleteTag(
-  backend: Backend,
-  { registry, repository }: Place,
-  name: TagName,
-): Promise<boolean> {
+export async function deleteTag(backend: Backend, place: Place, name: TagName): Promise<boolean> {
   const { db } = backend;
-  await requireWritable(backend, registry);
-  const found = await findRepository(db, registry.id, repository);
+  await requireWritable(backend, place.registry);
+  const found = await findRepositoryAt(backend, place);
   if (found === undefined) return false;
   return transact(db, async (tx) => {
     const locked = await lockRepository(tx, found.id);

@@ -15,6 +15,9 @@ export function isStorageFull(error: unknown): boolean {
 /** Called now and then during an append with a record that another process could go on from. */
 export type Keep = (staged: Staged) => Promise<void>;
 
+/** Called with each chunk of what is sent. The chunk's memory is used again when the promise has settled. */
+export type Take = (chunk: Buffer) => Promise<void>;
+
 /**
  * Where bytes live: under a key that is used once and means nothing. A store knows no digests, repositories or access,
  * and remembers nothing: which keys exist, what is in them and how far an upload got are rows. A key's row is on disk
@@ -44,6 +47,12 @@ export interface BlobStore {
    * Rejects, before anything is streamed, where the key has no bytes.
    */
   read(key: StorageKey, range?: ByteRange): Promise<Readable>;
+
+  /**
+   * Hands the inclusive range of sealed bytes over, a chunk at a time, each when the one before was taken. The same as
+   * {@link read}, without new memory for each chunk. Rejects before the first one where the key has no bytes.
+   */
+  send(key: StorageKey, range: ByteRange, take: Take): Promise<void>;
 
   /** A short-lived URL that the client may read from instead, if the store offers one. */
   redirectUrl(key: StorageKey): Promise<URL | undefined>;

@@ -13,11 +13,11 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { finished, type Readable } from "node:stream";
-import { promisify } from "node:util";
 import type { ByteRange } from "../model/range.ts";
 import { SharedFlush } from "../model/shared-flush.ts";
 import type { Staged, StorageKey } from "../model/storage-key.ts";
-import { type BlobStore, type Keep, StagedBytesLostError } from "./blob-store.ts";
+import { type BlobStore, type Keep, StagedBytesLostError, type Take } from "./blob-store.ts";
+import { ChunkPool } from "./chunk-pool.ts";
 
 const { O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants;
 
@@ -51,6 +51,7 @@ export class FilesystemBlobStore implements BlobStore {
   /** Folders in which files were deleted since these were last synced. */
   readonly #thinned = new Set<string>();
   readonly #deletions = new SharedFlush(() => this.#syncThinned());
+  readonly #chunks = new ChunkPool();
 
   constructor(folder: string) {
     this.#folder = resolve(folder);
@@ -63,7 +64,7 @@ export class FilesystemBlobStore implements BlobStore {
     let keptLength = length;
     let keptAt = performance.now();
     let syncedLength = length;
-    let syncing = Promise.resolve();
+    let syncing: Promise<void> | undefined;
     try {
       for await (let chunks of batches) {
         while (chunks.length > 0) {
@@ -71,11 +72,12 @@ export class FilesystemBlobStore implements BlobStore {
           length += written;
           chunks = chunksAfter(written, chunks);
         }
-        if (length - syncedLength >= SYNC_BYTES) {
+        // One at a time, and nobody waits for it: bytes go on arriving.
+        if (syncing === undefined && length - syncedLength >= SYNC_BYTES) {
           syncedLength = length;
-          // One at a time, while bytes go on arriving.
-          await syncing;
-          syncing = this.#syncEarly(key, fd);
+          syncing = this.#syncEarly(key, fd).finally(() => {
+            syncing = undefined;
+          });
         }
         if (length - keptLength >= KEEP_BYTES || performance.now() - keptAt >= KEEP_MILLISECONDS) {
           keptLength = length;
@@ -90,7 +92,7 @@ export class FilesystemBlobStore implements BlobStore {
       throw failure;
     } finally {
       await syncing;
-      await promisify(fs.close)(fd);
+      await call<void>((done) => fs.close(fd, done));
     }
   }
 
@@ -101,11 +103,11 @@ export class FilesystemBlobStore implements BlobStore {
     const shard = dirname(this.#path(key));
     const { fd, size } = await this.#open(key, staged, O_RDWR);
     try {
-      if (size > staged.length) await promisify(fs.ftruncate)(fd, staged.length);
+      if (size > staged.length) await call<void>((done) => fs.ftruncate(fd, staged.length, done));
       // Not fdatasync: POSIX lets that leave out what reading the bytes does not need, and a length that was cut is
       // such a thing. It would save nothing either, because the inode of a new file is written in any case.
       const syncs = await Promise.allSettled([
-        promisify(fs.fsync)(fd),
+        call<void>((done) => fs.fsync(fd, done)),
         this.#syncFolder(shard),
         this.#make(shard),
       ]);
@@ -113,14 +115,31 @@ export class FilesystemBlobStore implements BlobStore {
       if (failures.some((failure) => failure.syscall === "fsync")) this.#unsynced.add(key);
       if (failures.length > 0) throw failures[0];
     } finally {
-      await promisify(fs.close)(fd);
+      await call<void>((done) => fs.close(fd, done));
     }
   }
 
   async read(key: StorageKey, range?: ByteRange): Promise<Readable> {
     const path = this.#path(key);
-    const fd = await promisify(fs.open)(path, O_RDONLY);
+    const fd = await call<number>((done) => fs.open(path, O_RDONLY, done));
     return fs.createReadStream(path, { ...range, fd, highWaterMark: READ_BYTES });
+  }
+
+  async send(key: StorageKey, { start, end }: ByteRange, take: Take): Promise<void> {
+    const fd = await call<number>((done) => fs.open(this.#path(key), O_RDONLY, done));
+    const chunk = this.#chunks.take();
+    try {
+      for (let position = start; position <= end; ) {
+        const length = Math.min(chunk.length, end + 1 - position);
+        const bytes = await call<number>((done) => fs.read(fd, chunk, 0, length, position, done));
+        if (bytes === 0) throw new Error(`the bytes under ${key} end at ${position}`);
+        await take(chunk.subarray(0, bytes));
+        position += bytes;
+      }
+    } finally {
+      this.#chunks.give(chunk);
+      await call<void>((done) => fs.close(fd, done));
+    }
   }
 
   async redirectUrl(): Promise<undefined> {
@@ -129,7 +148,7 @@ export class FilesystemBlobStore implements BlobStore {
 
   async delete(key: StorageKey): Promise<void> {
     const path = this.#path(key);
-    await ignoringMissing(promisify(fs.unlink)(path));
+    await ignoringMissing(call<void>((done) => fs.unlink(path, done)));
     // Also where there was no file: whoever removed it may have died before this.
     this.#thinned.add(dirname(path));
     await this.#deletions.wait();
@@ -137,13 +156,16 @@ export class FilesystemBlobStore implements BlobStore {
   }
 
   async has(key: StorageKey): Promise<boolean> {
-    return (await ignoringMissing(promisify(fs.stat)(this.#path(key)))) !== undefined;
+    return (await ignoringMissing(call<fs.Stats>((done) => fs.stat(this.#path(key), done)))) !== undefined;
   }
 
   async *keys(): AsyncGenerator<StorageKey> {
-    for (const shard of (await ignoringMissing(promisify(fs.readdir)(this.#folder))) ?? []) {
+    for (const shard of (await ignoringMissing(call<string[]>((done) => fs.readdir(this.#folder, done)))) ??
+      []) {
       if (shard.length !== SHARD_LENGTH) continue;
-      for await (const { name } of await promisify(fs.opendir)(join(this.#folder, shard))) {
+      for await (const { name } of await call<fs.Dir>((done) =>
+        fs.opendir(join(this.#folder, shard), done),
+      )) {
         if (KEY.test(name)) yield name as StorageKey;
       }
     }
@@ -154,17 +176,17 @@ export class FilesystemBlobStore implements BlobStore {
     const fd = await this.#create(path, O_WRONLY);
     try {
       await write(fd, [Buffer.alloc(PROBE_BYTES)], 0);
-      await promisify(fs.fsync)(fd);
+      await call<void>((done) => fs.fsync(fd, done));
     } finally {
-      await promisify(fs.close)(fd);
-      await ignoringMissing(promisify(fs.unlink)(path)); // gone: another probe was quicker
+      await call<void>((done) => fs.close(fd, done));
+      await ignoringMissing(call<void>((done) => fs.unlink(path, done))); // gone: another probe was quicker
     }
   }
 
   /** Nobody was promised anything yet; but what failed once to reach the disk is never sealed. */
   async #syncEarly(key: StorageKey, fd: number): Promise<void> {
     try {
-      await promisify(fs.fdatasync)(fd);
+      await call<void>((done) => fs.fdatasync(fd, done));
     } catch {
       this.#unsynced.add(key);
     }
@@ -183,16 +205,16 @@ export class FilesystemBlobStore implements BlobStore {
     const path = this.#path(key);
     const fd = await (length === 0
       ? this.#create(path, flags)
-      : ignoringMissing(promisify(fs.open)(path, flags)));
+      : ignoringMissing(call<number>((done) => fs.open(path, flags, done))));
     let size = 0;
     try {
-      if (fd !== undefined) size = (await promisify(fs.fstat)(fd)).size;
+      if (fd !== undefined) size = (await call<fs.Stats>((done) => fs.fstat(fd, done))).size;
       if (fd !== undefined && size >= length) return { fd, size };
       throw new StagedBytesLostError(
         `bytes staged under ${key} were lost: ${length} were recorded and ${size} are there`,
       );
     } catch (error) {
-      if (fd !== undefined) await promisify(fs.close)(fd);
+      if (fd !== undefined) await call<void>((done) => fs.close(fd, done));
       throw error;
     }
   }
@@ -200,12 +222,12 @@ export class FilesystemBlobStore implements BlobStore {
   /** Opens a file, made if need be, in a folder whose own entry is on disk. */
   async #create(path: string, flags: number): Promise<number> {
     await this.#make(dirname(path));
-    const fd = await ignoringMissing(promisify(fs.open)(path, flags | O_CREAT));
+    const fd = await ignoringMissing(call<number>((done) => fs.open(path, flags | O_CREAT, done)));
     if (fd !== undefined) return fd;
     // Somebody has tidied away an empty folder since it was made.
     this.#made.clear();
     await this.#make(dirname(path));
-    return promisify(fs.open)(path, flags | O_CREAT);
+    return call<number>((done) => fs.open(path, flags | O_CREAT, done));
   }
 
   #make(folder: string): Promise<void> {
@@ -221,7 +243,7 @@ export class FilesystemBlobStore implements BlobStore {
   /** A folder that was there already is synced too: the process that made it may have died before it could. */
   async #makeDurably(folder: string): Promise<void> {
     if (folder !== this.#folder) await this.#make(this.#folder);
-    const firstMade = await promisify(fs.mkdir)(folder, { recursive: true });
+    const firstMade = await call<string | undefined>((done) => fs.mkdir(folder, { recursive: true }, done));
     const last = dirname(firstMade ?? folder);
     let parent = folder;
     do {
@@ -252,11 +274,11 @@ export class FilesystemBlobStore implements BlobStore {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  const fd = await promisify(fs.open)(folder, O_RDONLY);
+  const fd = await call<number>((done) => fs.open(folder, O_RDONLY, done));
   try {
-    await promisify(fs.fsync)(fd);
+    await call<void>((done) => fs.fsync(fd, done));
   } finally {
-    await promisify(fs.close)(fd);
+    await call<void>((done) => fs.close(fd, done));
   }
 }
 
@@ -308,12 +330,16 @@ function gather(source: Readable): AsyncIterable<Buffer[]> {
   return batches();
 }
 
+/** A call of the system as a promise. `promisify` would make a function anew each time, at several times the cost. */
+function call<T>(begin: (done: (error: Error | null | undefined, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    begin((error, result) => (error ? reject(error) : resolve(result as T)));
+  });
+}
+
 /** Writes at least one byte of what it is given, and says how many. */
 async function write(fd: number, chunks: Buffer[], position: number): Promise<number> {
-  // Not promisified: what that resolves with differs between fs.writev and something put in its place.
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  fs.writev(fd, chunks, position, (error, written) => (error ? reject(error) : resolve(written)));
-  const written = await promise;
+  const written = await call<number>((done) => fs.writev(fd, chunks, position, done));
   if (written === 0) throw new Error("the file system took none of the bytes that were written");
   return written;
 }

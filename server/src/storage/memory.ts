@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { ByteRange } from "../model/range.ts";
 import type { Staged, StorageKey } from "../model/storage-key.ts";
-import { type BlobStore, type Keep, StagedBytesLostError } from "./blob-store.ts";
+import { type BlobStore, type Keep, StagedBytesLostError, type Take } from "./blob-store.ts";
 
 const KEEP_BYTES = 8 * 1024 * 1024;
 const READ_BYTES = 256 * 1024;
@@ -42,6 +42,10 @@ export class MemoryBlobStore implements BlobStore {
     const bytes = Buffer.concat(pieces);
     const wanted = range === undefined ? bytes : bytes.subarray(range.start, range.end + 1);
     return Readable.from(chunksOf(wanted), { objectMode: false });
+  }
+
+  async send(key: StorageKey, range: ByteRange, take: Take): Promise<void> {
+    for await (const chunk of await this.read(key, range)) await take(chunk as Buffer);
   }
 
   async redirectUrl(): Promise<undefined> {

@@ -120,9 +120,50 @@ export function describeBlobStore(name: string, open: () => Promise<BlobStore>):
       }
     });
 
-    test("a key without bytes cannot be read, and nothing is streamed", async () => {
+    test("sends what it would read, each chunk when the one before was taken", async () => {
+      const store = await open();
+      const key = newStorageKey();
+      const bytes = randomBytes(600_000);
+      await store.seal(key, await store.append(key, NOTHING_STAGED, sourceOf(bytes), keepNothing));
+
+      for (const [start, end] of [
+        [0, 599_999],
+        [17, 300_000],
+        [599_999, 599_999],
+      ] as const) {
+        const sent: Buffer[] = [];
+        let takers = 0;
+        await store.send(key, { start, end }, async (chunk) => {
+          expect(++takers).toBe(1);
+          await new Promise((resolve) => setImmediate(resolve));
+          sent.push(Buffer.from(chunk));
+          takers--;
+        });
+        expect(Buffer.concat(sent).equals(bytes.subarray(start, end + 1)), `${start}-${end}`).toBe(true);
+      }
+    });
+
+    test("what a taker throws ends the sending", async () => {
+      const store = await open();
+      const key = newStorageKey();
+      await store.seal(
+        key,
+        await store.append(key, NOTHING_STAGED, sourceOf(randomBytes(2 * MEBIBYTE)), keepNothing),
+      );
+      let taken = 0;
+      const sending = store.send(key, { start: 0, end: 2 * MEBIBYTE - 1 }, async () => {
+        taken++;
+        throw new Error("the client has left");
+      });
+      await expect(sending).rejects.toThrow("the client has left");
+      expect(taken).toBe(1);
+    });
+
+    test("a key without bytes cannot be read or sent, and nothing is streamed", async () => {
       const store = await open();
       await expect(store.read(newStorageKey())).rejects.toThrow();
+      const take = async () => expect.unreachable();
+      await expect(store.send(newStorageKey(), { start: 0, end: 0 }, take)).rejects.toThrow();
     });
 
     test("a reader may leave early", async () => {

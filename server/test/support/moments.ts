@@ -15,7 +15,7 @@ import {
 import type { Engine } from "../../src/metadata/database.ts";
 import type { ByteRange } from "../../src/model/range.ts";
 import type { Staged, StorageKey } from "../../src/model/storage-key.ts";
-import type { BlobStore, Keep } from "../../src/storage/blob-store.ts";
+import type { BlobStore, Keep, Take } from "../../src/storage/blob-store.ts";
 
 export interface Moment {
   when: "before" | "after";
@@ -49,6 +49,7 @@ export function watchStore(store: BlobStore, watcher: Watcher): BlobStore {
       call("append", () => store.append(key, staged, source, keep)),
     seal: (key: StorageKey, staged: Staged) => call("seal", () => store.seal(key, staged)),
     read: (key: StorageKey, range?: ByteRange) => store.read(key, range),
+    send: (key: StorageKey, range: ByteRange, take: Take) => call("send", () => store.send(key, range, take)),
     redirectUrl: (key: StorageKey) => store.redirectUrl(key),
     delete: (key: StorageKey, staged?: Staged) => call("delete", () => store.delete(key, staged)),
     has: (key: StorageKey) => store.has(key),

@@ -1,0 +1,3 @@
+module boxyard/bench/generator
+
+go 1.26

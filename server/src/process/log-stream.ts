@@ -1,0 +1,19 @@
+/** Standard output for the log: written to once in a turn of the event loop, however many lines there are. */
+export class LogStream {
+  #lines = "";
+
+  constructor() {
+    // What ends the process has been logged as well.
+    process.on("exit", () => this.#flush());
+  }
+
+  write(line: string): void {
+    if (this.#lines === "") setImmediate(() => this.#flush());
+    this.#lines += line;
+  }
+
+  #flush(): void {
+    if (this.#lines !== "") process.stdout.write(this.#lines);
+    this.#lines = "";
+  }
+}
