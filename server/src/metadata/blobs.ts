@@ -141,13 +141,15 @@ export interface Trash {
   region: Region;
   storageKey: StorageKey;
   staged: Staged | undefined;
+  /** How often its bytes could not be deleted. */
+  failures: number;
 }
 
 /** Up to `limit` keys whose time has come. */
 export async function listDueTrash(db: Queries, now: number, limit: number): Promise<Trash[]> {
   const rows = await db
     .selectFrom("trash")
-    .select(["id", "region", "storage_key as storageKey", "staged"])
+    .select(["id", "region", "storage_key as storageKey", "staged", "failures"])
     .where("delete_after", "<=", now)
     .orderBy("delete_after")
     .limit(limit)
@@ -159,11 +161,13 @@ export async function listDueTrash(db: Queries, now: number, limit: number): Pro
   }));
 }
 
-/** Has keys whose bytes could not be deleted wait. */
-export async function postponeTrash(db: Queries, ids: readonly number[], until: number): Promise<void> {
-  for await (const batch of batches([...ids].sort((a, b) => a - b))) {
-    await db.updateTable("trash").set({ delete_after: until }).where("id", "in", batch).execute();
-  }
+/** Has a key whose bytes could not be deleted wait. */
+export async function postponeTrash(db: Queries, id: number, until: number): Promise<void> {
+  await db
+    .updateTable("trash")
+    .set((eb) => ({ delete_after: until, failures: eb("failures", "+", 1) }))
+    .where("id", "=", id)
+    .execute();
 }
 
 export async function deleteTrash(db: Queries, ids: readonly number[]): Promise<void> {

@@ -99,10 +99,12 @@ export async function listUnreferencedLinks(
 ): Promise<CollectableLink[]> {
   let query = db
     .selectFrom("repository_blob as link")
+    .innerJoin("repository", "repository.id", "link.repository_id")
     .leftJoin("blob", "blob.id", "link.blob_id")
     .select(LINK)
     .where("link.registry_id", "=", registryId)
     .where((eb) => eb("link.reference_count", "=", eb.lit(0)))
+    .where("repository.deleted_at", "is", null)
     .orderBy("link.leased_until")
     .orderBy("link.repository_id")
     .orderBy("link.digest")

@@ -212,6 +212,7 @@ export interface TrashRow {
   storage_key: string;
   staged: string | null;
   delete_after: number;
+  failures: Generated<number>;
 }
 
 export interface UploadSessionRow {
