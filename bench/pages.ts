@@ -163,7 +163,6 @@ async function makeLists(
     repository_id: "repository_id + n",
     manifest_id: `manifest_id + ${length} + n`,
   });
-  copyRow(db, "tag", length, { name: "printf('t%07d', n)" });
   // Without sizes that are still to be worked out: that goes on beside requests, and is not what is measured.
   copyRow(db, "manifest", length, {
     id: "id + n",
@@ -171,6 +170,7 @@ async function makeLists(
     measure_after: "NULL",
   });
   copyRow(db, "manifest_payload", length, { manifest_id: "manifest_id + n" });
+  copyRow(db, "tag", length, { name: "printf('t%07d', n)", manifest_id: "manifest_id + n" });
   db.exec(`
     UPDATE repository SET tag_count = tag_count + ${length}, manifest_count = manifest_count + ${length}
       WHERE name = 'blobs';

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import { CompiledQuery, createQueryId, type RootOperationNode } from "kysely";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   Database,
@@ -11,9 +12,11 @@ import {
   transact,
   transactRelaxed,
 } from "../src/metadata/database.ts";
+import { listManifests } from "../src/metadata/manifests.ts";
 import { openPostgres } from "../src/metadata/postgres.ts";
 import { getRegistryUsage, insertRegistry, insertRegistryChange } from "../src/metadata/registries.ts";
 import { openSqlite } from "../src/metadata/sqlite.ts";
+import { listTags } from "../src/metadata/tags.ts";
 import { type AccountName, parseRegistryName } from "../src/model/name.ts";
 import { REGIONS } from "../src/model/region.ts";
 import { anImage } from "./support/images.ts";
@@ -333,3 +336,26 @@ function checkpointsIn(path: string): number {
   closeSync(file);
   return header.readUInt32BE(12);
 }
+
+test.each([
+  ["tags", listTags],
+  ["manifests", listManifests],
+])("a page of %s is read through an index that is there, on SQLite", async (_, list) => {
+  await using registry = await startRegistry();
+  const { db } = registry.backend;
+  const queries: RootOperationNode[] = [];
+  const watched = db.withPlugin({
+    transformQuery({ node }) {
+      queries.push(node);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  await list(watched, 1, { offset: 0, limit: 20 });
+
+  const [page] = queries.map((node) => db.getExecutor().compileQuery(node, createQueryId()));
+  const explain = CompiledQuery.raw(`EXPLAIN QUERY PLAN ${page?.sql}`, [...(page?.parameters ?? [])]);
+  const { rows } = await db.executeQuery<{ detail: string }>(explain);
+  // One that it would make for this query has every row of the list.
+  expect(rows.map(({ detail }) => detail).join("\n")).not.toContain("AUTOMATIC");
+});

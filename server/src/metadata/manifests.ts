@@ -372,10 +372,10 @@ export async function listManifests(
 ): Promise<ManifestSummary[]> {
   const rows = await db
     .selectFrom((eb) =>
-      // The rows before the page are skipped inside the index.
+      // The rows before the page are skipped inside the index, and the whole is in the page's order: see listTags.
       eb
         .selectFrom("manifest")
-        .select("id")
+        .select(["id", "updated_at"])
         .where("repository_id", "=", repositoryId)
         .orderBy("updated_at", "desc")
         .orderBy("id", "desc")
@@ -385,8 +385,8 @@ export async function listManifests(
     )
     .innerJoin("manifest", "manifest.id", "page.id")
     .select(SUMMARY)
-    .orderBy("manifest.updated_at", "desc")
-    .orderBy("manifest.id", "desc")
+    .orderBy("page.updated_at", "desc")
+    .orderBy("page.id", "desc")
     .execute();
   return withTagsAndBlobs(db, rows);
 }

@@ -49,7 +49,8 @@ export async function listTags(
 ): Promise<Tag[]> {
   return db
     .selectFrom((eb) =>
-      // The rows before the page are skipped inside the index.
+      // The rows before the page are skipped inside the index. The whole is in the page's order: ordered by the table's
+      // columns, SQLite would read all of a repository's tags.
       eb
         .selectFrom("tag")
         .select(["name", "updated_at"])
@@ -65,8 +66,8 @@ export async function listTags(
     )
     .innerJoin("manifest", "manifest.id", "tag.manifest_id")
     .select(TAG)
-    .orderBy("tag.updated_at", "desc")
-    .orderBy("tag.name")
+    .orderBy("page.updated_at", "desc")
+    .orderBy("page.name")
     .execute();
 }
 
