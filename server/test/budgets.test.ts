@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { FilesystemBlobStore } from "../src/storage/filesystem.ts";
 import { anImage, type Content, contentOf, type Image, noise } from "./support/images.ts";
@@ -14,9 +14,12 @@ interface Budget {
   commits?: number;
   /** On SQLite: elsewhere a commit is one. */
   flushes?: number;
+  /** Of blobs: whether a folder is new is a matter of chance. */
   opens?: number;
   store?: Record<string, number>;
 }
+
+const STORAGE_KEY = /^[0-9a-z]{32}$/;
 
 // Who makes a request dearer changes its line here, and says why.
 describeOnBothDatabases("a request costs no more than it has to:", (database) => {
@@ -78,7 +81,7 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
       statements: counted.filter((what) => !other.includes(what) && !what.startsWith("store ")).length,
       commits: count("commit"),
       flushes: database === "SQLite" ? count("flush") : 0,
-      opens: opens.mock.calls.length,
+      opens: opens.mock.calls.filter(([path]) => STORAGE_KEY.test(basename(String(path)))).length,
       store,
     };
   }
@@ -155,7 +158,7 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
     mustBe(202, await registry.oci("PATCH", location, token, { headers: octets, body }));
     const commit = async () =>
       mustBe(201, await registry.oci("PUT", `${location}?digest=${blob.digest}`, token));
-    await mustCost(commit, { statements: 13, commits: 1, flushes: 1, opens: 2, store: { seal: 1 } });
+    await mustCost(commit, { statements: 13, commits: 1, flushes: 1, opens: 1, store: { seal: 1 } });
   });
 
   it("a new image's manifest", async () => {
@@ -185,7 +188,7 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
     await mustCost(get("/v2/acme/app/tags/list?n=100"), { statements: 2 });
     const catalog = (await registry.askForToken("registry:catalog:*")).json.token;
     await mustCost(get("/v2/_catalog?n=100", catalog), { statements: 3 });
-    await mustCost(get(`/v2/acme/app/referrers/${image.manifest.digest}`), { statements: 4 });
+    await mustCost(get(`/v2/acme/app/referrers/${image.manifest.digest}`), { statements: 3 });
   });
 
   it("a delete of a manifest, however many tags there are", async () => {
