@@ -150,11 +150,11 @@ class Connection {
 
   begin(): void {
     this.#wrote = false;
-    this.#db.exec(this.#readOnly ? "BEGIN" : "BEGIN IMMEDIATE");
+    this.#prepare(this.#readOnly ? "BEGIN" : "BEGIN IMMEDIATE").statement.run();
   }
 
   commit(): void {
-    this.#db.exec("COMMIT");
+    this.#prepare("COMMIT").statement.run();
     if (this.#wrote) this.commits++;
   }
 
