@@ -12,7 +12,7 @@ import {
   transactRelaxed,
 } from "../src/metadata/database.ts";
 import { openPostgres } from "../src/metadata/postgres.ts";
-import { getRegistryUsage, insertRegistry, insertRegistryChange } from "../src/metadata/registries.ts";
+import { getRegistryUsage, insertRegistry, insertRegistryChanges } from "../src/metadata/registries.ts";
 import { openSqlite } from "../src/metadata/sqlite.ts";
 import { type AccountName, parseRegistryName } from "../src/model/name.ts";
 import { REGIONS } from "../src/model/region.ts";
@@ -131,7 +131,7 @@ describeOnBothDatabases("a database", (name) => {
     const id = registry?.id ?? 0;
     expect(registry).toMatchObject({ id: expect.any(Number), createdAt: NOW });
     for (const bytes of [terabytes, terabytes, -1]) {
-      await transact(db, (tx) => insertRegistryChange(tx, id, { bytes, repositories: 1 }));
+      await transact(db, (tx) => insertRegistryChanges(tx, id, [{ bytes, repositories: 1 }]));
     }
 
     expect(await getRegistryUsage(db, id)).toMatchObject({
