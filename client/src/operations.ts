@@ -1038,6 +1038,7 @@ export type BoxyardGetOverviewAnswer = {
 };
 
 export interface BoxyardSearchParameters {
+  /** A text to look for. */
   q: string;
 }
 

@@ -187,13 +187,30 @@ describeOnBothDatabases("a repository's tags", (database) => {
     ]);
   });
 
-  test.each(["nonsense", Buffer.from('["name","desc","a","b"]').toString("base64url")])(
-    "refuse a page token that is none of theirs: %s",
-    async (token) => {
-      const answer = await registry.api("GET", pathOf("web", `/tags?sort=name&page_token=${token}`));
-      expect(answer.status).toBe(400);
-    },
-  );
+  test.each([
+    ["/tags?sort=name", "nonsense"],
+    ["/tags?sort=name", ["name", "desc", "a", "b"]],
+    ["/tags?sort=name", ["name", "asc", 1, "b"]],
+    ["/tags?sort=name", ["name", "asc", "a\0", "b"]],
+    ["/tags?sort=size", ["size", "desc", 1e300, "b"]],
+    ["/tags?sort=size", ["size", "desc", 1.5, "b"]],
+    ["/manifests?filter=all", ["all", "desc", 1, "x"]],
+  ])("refuse a page token that is none of theirs: %s %j", async (list, token) => {
+    const text = typeof token === "string" ? token : Buffer.from(JSON.stringify(token)).toString("base64url");
+    const answer = await registry.api("GET", pathOf("web", `${list}&page_token=${text}`));
+    expect([answer.status, answer.json.id]).toEqual([400, "bad_request"]);
+  });
+
+  test("refuse a search for a zero byte", async () => {
+    for (const url of [
+      pathOf("web", "/tags?q=%00"),
+      `${REGISTRY}/repositories?q=%00`,
+      "/api/v1/search?q=a%00",
+    ]) {
+      expect((await registry.api("GET", url)).status).toBe(422);
+    }
+    expect((await post(pathOf("web", "/tag-deletions/%00/undo"))).status).toBe(404);
+  });
 
   /** An index as BuildKit makes it: an image, and an attestation to it. */
   async function attestedIndex(image: Image, predicate: string) {

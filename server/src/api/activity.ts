@@ -13,6 +13,7 @@ import {
 } from "../metadata/events.ts";
 import { findActiveGarbageCollection, type GarbageCollection } from "../metadata/garbage-collections.ts";
 import type { Registry } from "../metadata/registries.ts";
+import { RegistryError } from "../model/errors.ts";
 import { EVENT_KINDS } from "../model/event.ts";
 import { parseRepositoryName } from "../model/name.ts";
 import { presentRun } from "./garbage-collections.ts";
@@ -53,12 +54,15 @@ const ListBody = Type.Object({ events: Type.Array(EventBody), ...LISTED });
 const LOOK_MS = 500;
 const SILENCE_MS = 15_000;
 const EVENTS_AT_ONCE = 200;
+/** Each asks the database twice a look. */
+const MAX_STREAMS = 500;
 /** On PostgreSQL a transaction may commit after one with a later id: so long ago, none does. */
 const SETTLED_MS = 10_000;
 
 export function activityRoutes(app: FastifyInstance, context: ApiContext): void {
   const { backend, originOf } = context;
   const { db } = backend;
+  const streams = { open: 0 };
 
   app.get<{ Params: Static<typeof RegistryParams>; Querystring: Static<typeof ListQuery> }>(
     "/registries/:registry_name/events",
@@ -100,14 +104,18 @@ export function activityRoutes(app: FastifyInstance, context: ApiContext): void 
     summary: "Follow what happens in a registry, as server-sent events",
     params: RegistryParams,
     success: { 200: { content: { "text/event-stream": { schema: Type.String() } } } },
-    refusals: [404],
+    refusals: [404, 429],
   });
 
   app.get<{ Params: Static<typeof RegistryParams> }>(
     "/registries/:registry_name/events/stream",
-    streaming,
+    // Nothing is read of an answer to HEAD, which would have no end.
+    { ...streaming, exposeHeadRoute: false },
     async (request, reply) => {
       const registry = await registryOf(backend, request);
+      if (streams.open >= MAX_STREAMS) {
+        throw new RegistryError("TOOMANYREQUESTS", `${MAX_STREAMS} streams of events are open: close one`);
+      }
 
       const after = /^\d{1,15}$/.exec(String(request.headers["last-event-id"] ?? ""))?.[0];
       const from = after === undefined ? await findLastEventId(db) : Number(after);
@@ -116,6 +124,8 @@ export function activityRoutes(app: FastifyInstance, context: ApiContext): void 
       // Proxies hand it on as it comes.
       reply.header("x-accel-buffering", "no");
       const stream = Readable.from(follow(context, scopeOf(request, registry), from, isAllowed));
+      streams.open++;
+      stream.once("close", () => streams.open--);
       return reply.type("text/event-stream").send(stream);
     },
   );

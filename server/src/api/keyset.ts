@@ -7,7 +7,14 @@ const DEFAULT_PER_PAGE = 50;
 const MAX_PER_PAGE = 200;
 const MAX_Q = 255;
 
-export const Q = Type.Optional(Type.String({ maxLength: MAX_Q, description: "A text to look for." }));
+/** PostgreSQL keeps no zero bytes in a text. */
+export const SearchText = Type.String({
+  maxLength: MAX_Q,
+  pattern: "^[^\\0]*$",
+  description: "A text to look for.",
+});
+
+export const Q = Type.Optional(SearchText);
 
 export const OrderBy = Type.Optional(Type.Enum(["asc", "desc"]));
 
@@ -38,10 +45,13 @@ export function parsePlace(
 ): Place | undefined {
   if (token === undefined) return undefined;
   const [tokenSort, tokenOrder, value, name] = parseParts(token);
-  if (tokenSort === sort && tokenOrder === order && typeof value === type && typeof name === "string") {
-    return { value: value as string | number, name };
-  }
-  throw invalidToken();
+  const isPlace = (type === "string" ? isText(value) : Number.isSafeInteger(value)) && isText(name);
+  if (tokenSort !== sort || tokenOrder !== order || !isPlace) throw invalidToken();
+  return { value: value as string | number, name };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && !value.includes("\0");
 }
 
 export function presentPlace(sort: string, order: Order, { value, name }: Place): string {
@@ -65,7 +75,7 @@ function parseParts(token: string): unknown[] {
   throw invalidToken();
 }
 
-function invalidToken(): RegistryError {
+export function invalidToken(): RegistryError {
   return new RegistryError(
     "PAGINATION_INVALID",
     "the page_token is not one that this list has given in this order: begin without it",

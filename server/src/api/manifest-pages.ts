@@ -25,7 +25,7 @@ import {
   type ReferrerView,
   viewManifests,
 } from "../registry/manifest-views.ts";
-import { KEYSET, parsePlace, presentNext, presentPlace, Q, sizeOf } from "./keyset.ts";
+import { invalidToken, KEYSET, parsePlace, presentNext, presentPlace, Q, sizeOf } from "./keyset.ts";
 import { Count, operation, RepositoryParams, Time } from "./operation.ts";
 import { LISTED } from "./pages.ts";
 import { repositoryOf } from "./place.ts";
@@ -176,7 +176,7 @@ export function manifestPageRoutes(app: FastifyInstance, context: ApiContext): v
       const place = parsePlace(request.query, { sort: filter, order: "desc", type: "number" });
       const { registry, repository } = await repositoryOf(backend, request);
 
-      const after = place && { pushedAt: Number(place.value), id: Number(place.name) };
+      const after = place && { pushedAt: Number(place.value), id: parseId(place.name) };
       const rows = await listManifestRows(db, repository.id, { filter, q }, { after, limit: size + 1 });
       const manifests = await viewManifests(backend, repository, rows.slice(0, size));
       const total =
@@ -279,6 +279,11 @@ export function manifestPageRoutes(app: FastifyInstance, context: ApiContext): v
       return { referrers: (await getReferrerTree(backend, repository.id, digest)).map(presentReferrer) };
     },
   );
+}
+
+function parseId(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidToken();
 }
 
 /** What somebody pushed is never shown as a page of this origin. */

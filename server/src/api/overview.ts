@@ -14,6 +14,7 @@ import { dayOf } from "../registry/activity.ts";
 import type { Backend } from "../registry/backend.ts";
 import { EventBody, presentEvent } from "./activity.ts";
 import { presentRun, RunBody } from "./garbage-collections.ts";
+import { SearchText } from "./keyset.ts";
 import { Count, operation, RegistryParams } from "./operation.ts";
 import { registryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
@@ -51,7 +52,7 @@ const OverviewBody = Type.Object({
   ),
 });
 
-const SearchQuery = Type.Object({ q: Type.String({ minLength: 1, maxLength: 255 }) });
+const SearchQuery = Type.Object({ q: Type.String({ ...SearchText, minLength: 1 }) });
 
 const ResultBody = Type.Object(
   {

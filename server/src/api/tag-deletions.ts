@@ -8,6 +8,7 @@ import { RegistryError } from "../model/errors.ts";
 import { parseTagName, type TagName } from "../model/name.ts";
 import type { Backend } from "../registry/backend.ts";
 import { deleteManifests, deleteTags, undoTagDeletion } from "../registry/tag-deletions.ts";
+import { SearchText } from "./keyset.ts";
 import { Count, operation, RepositoryParams, Time } from "./operation.ts";
 import { repositoryOf } from "./place.ts";
 import type { ApiContext } from "./plane.ts";
@@ -23,7 +24,7 @@ const Names = Type.Array(Type.String());
 const Selection = Type.Object({
   tags: Type.Optional(Type.Array(Type.String(), { maxItems: MAX_NAMED })),
   matching: Type.Optional(
-    Type.Object({ q: Type.String({ maxLength: 255, description: "Where it is empty, all tags." }) }),
+    Type.Object({ q: Type.String({ ...SearchText, description: "Where it is empty, all tags." }) }),
   ),
   except: Type.Optional(Type.Array(Type.String(), { maxItems: MAX_NAMED })),
 });
@@ -150,7 +151,7 @@ export function tagDeletionRoutes(app: FastifyInstance, context: ApiContext): vo
       refusals: [404, 412, 507],
     }),
     async (request): Promise<Static<typeof UndoBody>> => {
-      const { tag_deletion_id: id } = request.params;
+      const id = parseUuid(request.params.tag_deletion_id);
       const { registry, repository } = await repositoryOf(backend, request);
       const place = { registry, repository: repository.name };
 
@@ -191,6 +192,12 @@ export function tagDeletionRoutes(app: FastifyInstance, context: ApiContext): vo
       return { manifest_deletion: { deleted, tags_deleted: tagsDeleted, missing } };
     },
   );
+}
+
+/** @throws {RegistryError} TAG_DELETION_UNKNOWN */
+function parseUuid(text: string): string {
+  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return text;
+  throw new RegistryError("TAG_DELETION_UNKNOWN", "a deletion's id is the UUID that the answer to it has");
 }
 
 type ParsedSelection = { names: TagName[] } | { q: string; except: ReadonlySet<string> };
