@@ -29,8 +29,7 @@ export async function sweepManifests(
     const manifests = await lockUnheldManifests(tx, run.registryId, repositoryId, endedBy, limit);
     let left = repository;
     for (const manifest of manifests) {
-      await removeManifest(backend, tx, left, manifest);
-      left = { ...left, manifestCount: left.manifestCount - 1 };
+      ({ left } = await removeManifest(backend, tx, left, manifest));
     }
     // None, where somebody took hold of them between the two looks: there may be others elsewhere.
     return Math.max(manifests.length, 1);

@@ -1,5 +1,6 @@
 import { Cron } from "croner";
 import { transact } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import {
   type GarbageCollectionSettings,
@@ -11,6 +12,7 @@ import {
   takeScheduledRegistry,
 } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 import type { Writes } from "../model/garbage-collection.ts";
 import type { Backend } from "../registry/backend.ts";
 import { insertRun } from "./run.ts";
@@ -45,6 +47,7 @@ export async function changeGarbageCollectionSettings(
   { db, now }: Backend,
   registry: Registry,
   change: { writes?: Writes | undefined; schedule?: Schedule | undefined },
+  actor: Actor,
 ): Promise<GarbageCollectionSettings> {
   const nextAt = change.schedule === undefined ? undefined : nextRunAt(change.schedule.cron, now());
   return transact(db, async (tx) => {
@@ -57,7 +60,12 @@ export async function changeGarbageCollectionSettings(
       schedule: "schedule" in change ? change.schedule : settings.schedule,
       nextAt: "schedule" in change ? nextAt : settings.nextAt,
     };
+    if (Object.keys(change).length === 0) return settings;
     await putGarbageCollectionSettings(tx, registry.id, changed);
+    const { writes = null, schedule = null } = changed;
+    const event = { kind: "settings_change", details: { garbage_collection: { writes, schedule } } } as const;
+    const { id: registryId, accountId } = registry;
+    await insertEvents(tx, { accountId, registryId, actor }, [event], now());
     return changed;
   });
 }
