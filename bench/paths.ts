@@ -88,7 +88,26 @@ const MANIFEST = { "content-type": MANIFEST_TYPE };
 const PULLED = imageOf("v1", manyBlobs("pulled", 6, 4096));
 const MOUNTED = manyBlobs("mounted", 400);
 
+/** What every client does first. */
+export const pullByTag = {
+  scopes: [repository(BLOBS, "pull")],
+  operation: readManifest("GET", PULLED.tag),
+};
+
 export const PATH_NAMES = allPaths(QUICK).map(({ name }) => name);
+
+function readManifest(method: "GET" | "HEAD", reference: string): Operation {
+  return [
+    {
+      method,
+      path: `/v2/${BLOBS}/manifests/${reference}`,
+      headers: { accept: MANIFEST_TYPE },
+      status: 200,
+      digest: PULLED.manifest.digest,
+      answer: { text: PULLED.manifest.bytes.toString() },
+    },
+  ];
+}
 
 /** Measures those of the paths whose names begin with one of these words. */
 export async function comparePaths(
@@ -99,8 +118,8 @@ export async function comparePaths(
   const extent = quick ? QUICK : WHOLE;
   const paths = allPaths(extent).filter(({ name }) => only.some((word) => name.startsWith(word)));
   const generator = Generator.build(folder);
-  await using ours = await OurServer.start(join(folder, "data"), bundle);
-  await using theirs = peer ? await PeerServer.start(join(folder, "distribution")) : undefined;
+  await using ours = await OurServer.start(join(folder, "data"), bundle, longLists());
+  await using theirs = peer ? await PeerServer.start(join(folder, "distribution"), longLists()) : undefined;
   const contenders: readonly Contender[] = theirs === undefined ? [ours] : [ours, theirs];
   const measured = new Map(contenders.map((contender) => [contender, new Map<Path, Measured>()] as const));
   for (const contender of contenders) await fillWithBlobs(generator, contender);
@@ -152,13 +171,13 @@ export async function comparePaths(
 }
 
 /** A server that is measured, and how its requests are let in. */
-interface Contender {
+export interface Contender {
   server: RunningServer;
   memory: Memory;
   authorize(scopes: readonly Access[]): string | Promise<string>;
 }
 
-class OurServer implements Contender, AsyncDisposable {
+export class OurServer implements Contender, AsyncDisposable {
   readonly server: RunningServer;
   readonly memory: Memory;
   readonly #client: Client;
@@ -169,8 +188,8 @@ class OurServer implements Contender, AsyncDisposable {
     this.#client = new Client(server.port);
   }
 
-  static async start(dataDir: string, bundle: string): Promise<OurServer> {
-    await makeRegistry(bundle, dataDir, longLists());
+  static async start(dataDir: string, bundle: string, content: readonly Repository[]): Promise<OurServer> {
+    await makeRegistry(bundle, dataDir, content);
     return new OurServer(await startServer(bundle, dataDir));
   }
 
@@ -186,7 +205,7 @@ class OurServer implements Contender, AsyncDisposable {
   }
 }
 
-class PeerServer implements Contender, AsyncDisposable {
+export class PeerServer implements Contender, AsyncDisposable {
   readonly server: RunningServer;
   readonly memory: Memory;
   readonly #distribution: Distribution;
@@ -197,9 +216,9 @@ class PeerServer implements Contender, AsyncDisposable {
     this.#distribution = distribution;
   }
 
-  static async start(folder: string): Promise<PeerServer> {
+  static async start(folder: string, content: readonly Repository[]): Promise<PeerServer> {
     const distribution = await Distribution.in(folder);
-    distribution.fill(longLists());
+    distribution.fill(content);
     return new PeerServer(await distribution.start(), distribution);
   }
 
@@ -212,7 +231,7 @@ class PeerServer implements Contender, AsyncDisposable {
   }
 }
 
-export async function measure(
+async function measure(
   generator: Generator,
   contender: Contender,
   path: Path,
@@ -259,6 +278,7 @@ function repositoryOf(index: number): string {
   return `r${String(index).padStart(5, "0")}`;
 }
 
+/** Pushes the image that is pulled, blobs to mount, and large ones to read. */
 export async function fillWithBlobs(generator: Generator, contender: Contender): Promise<void> {
   const upload = (body: { text: string } | { seed: number; size: number }, digest: string): Operation => [
     { method: "POST", path: `/v2/${BLOBS}/blobs/uploads/`, status: 202 },
@@ -280,19 +300,8 @@ function repository(name: string, ...actions: readonly string[]): Access {
   return { type: "repository", name, actions };
 }
 
-export function allPaths({ pushes, deletes }: { pushes: number; deletes: number }): Path[] {
+function allPaths({ pushes, deletes }: { pushes: number; deletes: number }): Path[] {
   const reads = [repository(BLOBS, "pull")];
-  const pulled = { text: PULLED.manifest.bytes.toString() };
-  const manifest = (method: "GET" | "HEAD", reference: string): Operation => [
-    {
-      method,
-      path: `/v2/${BLOBS}/manifests/${reference}`,
-      headers: { accept: MANIFEST_TYPE },
-      status: 200,
-      digest: PULLED.manifest.digest,
-      answer: pulled,
-    },
-  ];
   const [small] = PULLED.blobs as readonly [Blob];
   const smallContent = { text: small.bytes.toString() };
   const largeDigest = digestOf(randomBlocks(LARGE_SEED, LARGE_MIB));
@@ -303,18 +312,18 @@ export function allPaths({ pushes, deletes }: { pushes: number; deletes: number 
   const manifestTargets = { inFlight: 16, cpuLimit: 1 / 5, rateFloor: 3, scopes: reads };
   const smallTargets = { cpuLimit: 1 / 12, rateFloor: 9, scopes: reads };
   return [
-    { name: "manifest GET by tag", ...manifestTargets, operations: manifest("GET", PULLED.tag) },
+    { name: "manifest GET by tag", ...manifestTargets, operations: pullByTag.operation },
     {
       name: "manifest GET by digest",
       ...manifestTargets,
-      operations: manifest("GET", PULLED.manifest.digest),
+      operations: readManifest("GET", PULLED.manifest.digest),
     },
     {
       name: "manifest HEAD by tag",
       ...manifestTargets,
       cpuLimit: 1 / 6,
       rateFloor: 4,
-      operations: manifest("HEAD", PULLED.tag),
+      operations: readManifest("HEAD", PULLED.tag),
     },
     {
       name: "blob HEAD",
@@ -503,7 +512,7 @@ function pushKnown(name: string, image: Image): Operation {
   ];
 }
 
-function uploadOf(name: string, digest: string, body: Operation[number]["body"] & {}): Operation {
+export function uploadOf(name: string, digest: string, body: Operation[number]["body"] & {}): Operation {
   return [
     { method: "POST", path: `/v2/${name}/blobs/uploads/`, status: 202 },
     { method: "PATCH", headers: OCTETS, body, chunked: true, status: 202 },

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { availableParallelism, cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { measureBeside } from "./beside.ts";
 import { comparisonTable, digits, ratiosOf, regressions } from "./comparison.ts";
 import { hasDistribution } from "./distribution.ts";
 import { type Figure, summarise, tableOf } from "./figures.ts";
@@ -41,6 +42,7 @@ const MEASUREMENTS: Record<string, (folder: string, bundle: string) => Promise<F
   pages: measurePages,
   lists: measureLists,
   registry: measureRegistry,
+  beside: measureBeside,
 };
 
 /** The comparison of paths, as a whole; some of them where `--only` has the beginnings of their names. */

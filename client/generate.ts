@@ -75,7 +75,10 @@ const MARKS = ["<!-- methods: written by npm run openapi -->\n", "<!-- end of me
 export function generate(): { file: string; content: string }[] {
   const document = readDocument();
   const methods = Object.entries(document.paths).flatMap(([path, operations]) =>
-    Object.entries(operations).map(([verb, operation]) => toMethod(path, verb.toUpperCase(), operation)),
+    Object.entries(operations)
+      // A stream has no end to wait for: it is read with an EventSource.
+      .filter(([, { responses }]) => responses[200]?.content?.["text/event-stream"] === undefined)
+      .map(([verb, operation]) => toMethod(path, verb.toUpperCase(), operation)),
   );
   return [
     { file: "src/operations.ts", content: writeOperations(document, methods) },
@@ -248,6 +251,7 @@ function typeOf(schema: Schema, indent: string): string {
       return item.includes("|") ? `(${item})[]` : `${item}[]`;
     }
     case "object": {
+      if (additionalProperties === true) return "Record<string, unknown>";
       if (typeof additionalProperties === "object")
         return `Record<string, ${typeOf(additionalProperties, indent)}>`;
       const deeper = `${indent}  `;

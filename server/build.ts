@@ -3,8 +3,8 @@
  *
  *   dist/boxyard.js     what is run: turns Node's compile cache on, and loads the newest build
  *   dist/<build>/       a build, named after its content: main.js, a file for each worker thread, chunks that are
- *                       loaded when they are needed, and what the page at /docs is made of. Worker threads find theirs
- *                       beside the file that asks
+ *                       loaded when they are needed, what the page at /docs is made of, and the panel as web/ has
+ *                       built it. Worker threads find theirs beside the file that asks
  *   dist/sources.json   what the newest build was made from
  *
  * A build appears whole (a folder is renamed into place), and is taken into use by replacing boxyard.js: who starts the
@@ -12,6 +12,7 @@
  */
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -27,13 +28,11 @@ const WORKSPACE = dirname(SERVER);
 const DIST = join(SERVER, "dist");
 const LAUNCHER = join(DIST, "boxyard.js");
 const SOURCES = join(DIST, "sources.json");
+const PANEL = join(WORKSPACE, "web", "dist");
 
 /** The files that the bundle is made from, each with its size and the time of its last change. */
 function describeSources(): Record<string, string> {
-  const folder = join(SERVER, "src");
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
+  const files = [...filesIn(join(SERVER, "src")), ...filesIn(PANEL)];
   files.push(join(SERVER, "package.json"), join(SERVER, "build.ts"));
   files.push(join(WORKSPACE, "openapi.json"), join(WORKSPACE, "package-lock.json"));
   return Object.fromEntries(
@@ -42,6 +41,15 @@ function describeSources(): Record<string, string> {
       return [relative(WORKSPACE, file), `${size} ${mtimeMs}`];
     }),
   );
+}
+
+/** All files below a folder, which need not be there. */
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }
 
 function isStale(): boolean {
@@ -84,6 +92,7 @@ async function build(): Promise<void> {
   const files: Files = [
     ...output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source] as const),
     ...UI_FILES.map((file) => [file, readFileSync(uiFile(file))] as const),
+    ...filesIn(PANEL).map((file) => [join("panel", relative(PANEL, file)), readFileSync(file)] as const),
   ];
   const name = await contentName(files);
   putBuild(name, files);
@@ -111,7 +120,10 @@ async function contentName(files: Files): Promise<string> {
 function putBuild(name: string, files: Files): void {
   const unfinished = join(DIST, `${name}.${process.pid}.new`);
   mkdirSync(unfinished, { recursive: true });
-  for (const [file, content] of files) writeFileSync(join(unfinished, file), content);
+  for (const [file, content] of files) {
+    mkdirSync(dirname(join(unfinished, file)), { recursive: true });
+    writeFileSync(join(unfinished, file), content);
+  }
   try {
     renameSync(unfinished, join(DIST, name));
   } catch (error) {

@@ -14,6 +14,7 @@ import { managementPlane } from "./src/api/plane.ts";
 import { JwtSigner } from "./src/auth/jwts.ts";
 import { TOKEN_SCOPES } from "./src/model/scope.ts";
 import { openBackend } from "./src/registry/backend.ts";
+import { healthOf } from "./src/registry/health.ts";
 import { VERSION } from "./src/version.ts";
 
 export const OPENAPI_FILE = join(import.meta.dirname, "../openapi.json");
@@ -82,13 +83,16 @@ export async function describeApi(): Promise<string> {
     });
     const context = {
       backend,
+      version: VERSION,
+      health: healthOf(backend),
+      readiness: { stopping: false },
       jwts: await JwtSigner.open(backend),
       rateLimiter: undefined,
       originOf: () => "",
       isLocal: () => false,
     };
     managementPlane(app, context);
-    healthRoutes(app, backend, { stopping: false });
+    healthRoutes(app, context);
     metricsRoutes(app, context, { isOpen: false });
     await app.ready();
     const document = app.swagger() as unknown as Document;

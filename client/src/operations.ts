@@ -167,6 +167,8 @@ export interface RegistrySettings {
 }
 
 export interface RepositorySettings {
+  /** Text of up to 10000 bytes. */
+  description: string | null;
   public: boolean;
   sparse: boolean | null;
 }
@@ -237,6 +239,283 @@ export interface NewToken {
   last_used_at: string | null;
   /** Shown this once. */
   secret: string;
+}
+
+export interface Session {
+  account: {
+    name: string;
+    uuid: string;
+  };
+  token: {
+    id: number;
+    name: string;
+    kind: "owner" | "personal" | "robot";
+    scopes: ("account:read" | "registry:create" | "registry:delete" | "registry:read" | "registry:update")[];
+    expires_at: string | null;
+  };
+  expires_at: string;
+  /** Whether the token is the installation's owner's. */
+  is_owner: boolean;
+  version: string;
+  /** What the names of images begin with. */
+  registry_host: string;
+}
+
+export interface SetupLink {
+  url: string;
+  expires_at: string;
+}
+
+export interface Event {
+  id: number;
+  kind: "push" | "tag_move" | "tag_delete" | "tag_restore" | "manifest_delete" | "repository_delete" | "registry_create" | "registry_delete" | "settings_change" | "token_create" | "token_revoke" | "garbage_collection_start" | "garbage_collection_end";
+  created_at: string;
+  /** The name of the token; null is the server itself. */
+  actor: string | null;
+  repository: string | null;
+  tag: string | null;
+  digest: string | null;
+  details: Record<string, unknown>;
+}
+
+export interface Overview {
+  storage: {
+    used_bytes: number;
+    /** What the subscription includes. */
+    quota_bytes: number | null;
+    /** What tags lead to. */
+    tagged_bytes: number;
+    /** What nothing leads to. */
+    untagged_bytes: number;
+    /** What of that a collection would free now: leases keep the rest. */
+    reclaimable_bytes: number;
+  };
+  counts: {
+    repositories: number;
+    tags: number;
+    manifests: number;
+  };
+  pulls_today: number;
+  pushes_today: number;
+  largest_repositories: {
+    name: string;
+    unique_bytes: number;
+    size_bytes: number;
+  }[];
+  recent_events: Event[];
+  garbage_collection: GarbageCollection | null;
+  health: {
+    database: string;
+    storage: string;
+    version: string;
+  };
+}
+
+export interface SearchResult {
+  kind: "registry" | "repository" | "tag" | "manifest";
+  registry: string;
+  repository?: string | undefined;
+  tag?: string | undefined;
+  digest?: string | undefined;
+}
+
+export interface About {
+  version: string;
+  database: "SQLite" | "PostgreSQL";
+  storage: string;
+  tls: boolean;
+  limits: "documented" | "none";
+  public_url: string;
+}
+
+export interface RepositoryRow {
+  name: string;
+  tag_count: number;
+  manifest_count: number;
+  /** Of all blobs that it has, each once. */
+  size_bytes: number;
+  /** Of those that no other repository of the registry has. */
+  unique_bytes: number;
+  last_pushed_at: string;
+  last_pulled_at: string | null;
+  pull_count: number;
+  public: boolean;
+  description: string | null;
+}
+
+export interface RepositoryDetails {
+  name: string;
+  tag_count: number;
+  manifest_count: number;
+  /** Of all blobs that it has, each once. */
+  size_bytes: number;
+  /** Of those that no other repository of the registry has. */
+  unique_bytes: number;
+  last_pushed_at: string;
+  last_pulled_at: string | null;
+  pull_count: number;
+  public: boolean;
+  description: string | null;
+  newest_tag: string | null;
+  shared_bytes: number;
+  /** What a collection of untagged manifests and unreferenced blobs would free now. */
+  reclaimable_bytes: number;
+}
+
+export interface PlatformOfManifest {
+  os: string;
+  architecture: string;
+  variant?: string | undefined;
+  digest: string;
+  size_bytes: number;
+}
+
+export interface TagRow {
+  name: string;
+  digest: string;
+  media_type: string;
+  artifact_type: string | null;
+  kind: "image" | "index" | "helm" | "artifact";
+  platforms: PlatformOfManifest[];
+  /** Compressed, of all that it reaches. */
+  size_bytes: number;
+  pushed_at: string;
+  pulled_at: string | null;
+  pull_count: number;
+  signed: boolean;
+  sboms: number;
+  attestations: number;
+}
+
+export interface ManifestRow {
+  digest: string;
+  media_type: string;
+  artifact_type: string | null;
+  kind: "image" | "index" | "helm" | "artifact";
+  /** The first of them. */
+  tags: string[];
+  tag_count: number;
+  /** How many indexes list it. */
+  parents: number;
+  subject: string | null;
+  size_bytes: number;
+  platform: string | null;
+  pushed_at: string;
+  /** What keeps it from being collected. */
+  held_by: "tag" | "parent" | "subject" | "lease" | null;
+}
+
+export interface Layer {
+  digest: string;
+  media_type: string;
+  size_bytes: number;
+  /** Other manifests of the registry that have it. */
+  shared_with_images: number;
+  command: string | null;
+}
+
+export interface ImageConfig {
+  digest: string;
+  created: string | null;
+  author: string | null;
+  os: string | null;
+  architecture: string | null;
+  entrypoint: string[];
+  cmd: string[];
+  env: string[];
+  user: string | null;
+  working_dir: string | null;
+  exposed_ports: string[];
+  labels: Record<string, string>;
+  volumes: string[];
+}
+
+export interface HistoryEntry {
+  created: string | null;
+  created_by: string | null;
+  comment: string | null;
+  empty_layer: boolean;
+  layer_digest: string | null;
+  size_bytes: number | null;
+}
+
+export interface ManifestDetails {
+  digest: string;
+  media_type: string;
+  artifact_type: string | null;
+  kind: "image" | "index" | "helm" | "artifact";
+  /** The first of them. */
+  tags: string[];
+  tag_count: number;
+  /** How many indexes list it. */
+  parents: number;
+  subject: string | null;
+  size_bytes: number;
+  platform: string | null;
+  pushed_at: string;
+  /** What keeps it from being collected. */
+  held_by: "tag" | "parent" | "subject" | "lease" | null;
+  annotations: Record<string, string>;
+  platforms: PlatformOfManifest[];
+  layers: Layer[];
+  /** Of blobs that no other manifest of the registry needs. */
+  unique_bytes: number;
+  shared_bytes: number;
+  config: ImageConfig | null;
+  history: HistoryEntry[];
+  children: ManifestRow[];
+  parent_digests: string[];
+}
+
+export interface ReferrerRow {
+  digest: string;
+  artifact_type: string | null;
+  kind: "signature" | "sbom" | "vulnerabilities" | "attestation" | "artifact";
+  /** All that it is. */
+  kinds: ("signature" | "sbom" | "vulnerabilities" | "attestation")[];
+  tool: string | null;
+  annotations: Record<string, string>;
+  size_bytes: number;
+  pushed_at: string;
+  children: Record<string, unknown>[];
+}
+
+export interface TagDeletionPreview {
+  tags: number;
+  tag_names: string[];
+  manifests_left_untagged: {
+    digest: string;
+    tags: string[];
+  }[];
+  manifests_still_tagged: {
+    digest: string;
+    tags_that_stay: string[];
+  }[];
+  /** What the next collection frees more than it would without this deletion. */
+  freed_bytes_by_next_collection: number;
+}
+
+export interface TagDeletion {
+  id: string;
+  deleted: number;
+  /** Those that somebody else deleted first. */
+  missing: string[];
+  undo_until: string;
+}
+
+export interface UndoneTagDeletion {
+  id: string;
+  restored: number;
+  not_restored: {
+    tag: string;
+    reason: string;
+  }[];
+}
+
+export interface ManifestDeletion {
+  deleted: number;
+  tags_deleted: number;
+  missing: string[];
 }
 
 export type RegistryGetAnswer = {
@@ -627,6 +906,8 @@ export interface BoxyardUpdateRepositorySettingsParameters {
   registry_name: string;
   /** A slash in it is written `%2F`. */
   repository_name: string;
+  /** Text of up to 10000 bytes. */
+  description?: string | null | undefined;
   public?: boolean | null | undefined;
   sparse?: boolean | null | undefined;
 }
@@ -727,6 +1008,228 @@ export interface BoxyardCreateAccountTokenParameters {
 
 export type BoxyardCreateAccountTokenAnswer = {
   token: NewToken;
+};
+
+export interface BoxyardCreateSessionParameters {
+  /** An API token. */
+  token?: string | undefined;
+  /** What follows the # of a setup link. */
+  setup_code?: string | undefined;
+}
+
+export type BoxyardCreateSessionAnswer = {
+  session: Session;
+};
+
+export type BoxyardGetSessionAnswer = {
+  session: Session;
+};
+
+export type BoxyardCreateSetupLinkAnswer = {
+  setup_link: SetupLink;
+};
+
+export interface BoxyardGetOverviewParameters {
+  registry_name: string;
+}
+
+export type BoxyardGetOverviewAnswer = {
+  overview: Overview;
+};
+
+export interface BoxyardSearchParameters {
+  /** A text to look for. */
+  q: string;
+}
+
+export type BoxyardSearchAnswer = {
+  results: SearchResult[];
+};
+
+export type BoxyardGetAboutAnswer = {
+  about: About;
+};
+
+export interface BoxyardListRepositoriesParameters {
+  registry_name: string;
+  per_page?: number | undefined;
+  /** As the list before has it in its link. */
+  page_token?: string | undefined;
+  /** A text to look for. */
+  q?: string | undefined;
+  sort?: "name" | "updated" | "pulled" | "pulls" | "size" | "tags" | undefined;
+  order?: "asc" | "desc" | undefined;
+}
+
+export type BoxyardListRepositoriesAnswer = {
+  repositories: RepositoryRow[];
+  links: Links;
+  meta: {
+    total: number;
+  };
+};
+
+export interface BoxyardGetRepositoryParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+}
+
+export type BoxyardGetRepositoryAnswer = {
+  repository: RepositoryDetails;
+};
+
+export interface BoxyardListTagsParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  per_page?: number | undefined;
+  /** As the list before has it in its link. */
+  page_token?: string | undefined;
+  /** A text to look for. */
+  q?: string | undefined;
+  /** `name` puts 1.10 after 1.9. */
+  sort?: "name" | "pushed" | "pulled" | "size" | undefined;
+  order?: "asc" | "desc" | undefined;
+}
+
+export type BoxyardListTagsAnswer = {
+  tags: TagRow[];
+  links: Links;
+  meta: {
+    total: number;
+  };
+};
+
+export interface BoxyardListManifestsParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  per_page?: number | undefined;
+  /** As the list before has it in its link. */
+  page_token?: string | undefined;
+  filter?: "all" | "tagged" | "untagged" | "referrers" | undefined;
+  /** A text to look for. */
+  q?: string | undefined;
+}
+
+export type BoxyardListManifestsAnswer = {
+  manifests: ManifestRow[];
+  links: Links;
+  meta: {
+    total: number;
+  };
+};
+
+export interface BoxyardGetManifestParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  manifest_digest: string;
+}
+
+export type BoxyardGetManifestAnswer = {
+  manifest: ManifestDetails;
+};
+
+export interface BoxyardGetManifestContentParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  manifest_digest: string;
+}
+
+export type BoxyardGetManifestContentAnswer = Record<string, unknown>;
+
+export interface BoxyardGetManifestConfigParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  manifest_digest: string;
+}
+
+export type BoxyardGetManifestConfigAnswer = Record<string, unknown>;
+
+export interface BoxyardListReferrersParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  manifest_digest: string;
+}
+
+export type BoxyardListReferrersAnswer = {
+  referrers: ReferrerRow[];
+};
+
+export interface BoxyardListEventsParameters {
+  registry_name: string;
+  per_page?: number | undefined;
+  /** As the list before has it in its link. */
+  page_token?: string | undefined;
+  repository?: string | undefined;
+  kind?: "push" | "tag_move" | "tag_delete" | "tag_restore" | "manifest_delete" | "repository_delete" | "registry_create" | "registry_delete" | "settings_change" | "token_create" | "token_revoke" | "garbage_collection_start" | "garbage_collection_end" | undefined;
+}
+
+export type BoxyardListEventsAnswer = {
+  events: Event[];
+  links: Links;
+  meta: {
+    total: number;
+  };
+};
+
+export interface BoxyardPreviewTagDeletionParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  tags?: string[] | undefined;
+  matching?: {
+    /** Where it is empty, all tags. */
+    q: string;
+  } | undefined;
+  except?: string[] | undefined;
+}
+
+export type BoxyardPreviewTagDeletionAnswer = {
+  preview: TagDeletionPreview;
+};
+
+export interface BoxyardDeleteTagsParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  tags?: string[] | undefined;
+  matching?: {
+    /** Where it is empty, all tags. */
+    q: string;
+  } | undefined;
+  except?: string[] | undefined;
+}
+
+export type BoxyardDeleteTagsAnswer = {
+  tag_deletion: TagDeletion;
+};
+
+export interface BoxyardUndoTagDeletionParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  tag_deletion_id: string;
+}
+
+export type BoxyardUndoTagDeletionAnswer = {
+  tag_deletion: UndoneTagDeletion;
+};
+
+export interface BoxyardDeleteManifestsParameters {
+  registry_name: string;
+  /** A slash in it is written `%2F`. */
+  repository_name: string;
+  digests: string[];
+}
+
+export type BoxyardDeleteManifestsAnswer = {
+  manifest_deletion: ManifestDeletion;
 };
 
 export interface Operations {
@@ -850,6 +1353,46 @@ export interface Operations {
     readonly listAccountTokens: (parameters: BoxyardListAccountTokensParameters, options?: CallOptions) => Promise<BoxyardListAccountTokensAnswer>;
     /** Make a token of an account; for the owner's token alone. */
     readonly createAccountToken: (parameters: BoxyardCreateAccountTokenParameters, options?: CallOptions) => Promise<BoxyardCreateAccountTokenAnswer>;
+    /** Sign in to the panel: a cookie that stands for a token. */
+    readonly createSession: (parameters?: BoxyardCreateSessionParameters, options?: CallOptions) => Promise<BoxyardCreateSessionAnswer>;
+    /** Get the session that the cookie is of. */
+    readonly getSession: (options?: CallOptions) => Promise<BoxyardGetSessionAnswer>;
+    /** Sign out: the session ends. */
+    readonly deleteSession: (options?: CallOptions) => Promise<void>;
+    /** Make a link that opens the panel for the owner, once; for the owner's token alone. */
+    readonly createSetupLink: (options?: CallOptions) => Promise<BoxyardCreateSetupLinkAnswer>;
+    /** Get a registry at a glance: storage, counts, the largest repositories, the latest events. */
+    readonly getOverview: (parameters: BoxyardGetOverviewParameters, options?: CallOptions) => Promise<BoxyardGetOverviewAnswer>;
+    /** Find registries and repositories by a part of their name, tags and manifests by how they begin. */
+    readonly search: (parameters: BoxyardSearchParameters, options?: CallOptions) => Promise<BoxyardSearchAnswer>;
+    /** Say what this server is. */
+    readonly getAbout: (options?: CallOptions) => Promise<BoxyardGetAboutAnswer>;
+    /** List a registry's repositories in any order. */
+    readonly listRepositories: (parameters: BoxyardListRepositoriesParameters, options?: CallOptions) => Promise<BoxyardListRepositoriesAnswer>;
+    /** Get a repository, with its sizes. */
+    readonly getRepository: (parameters: BoxyardGetRepositoryParameters, options?: CallOptions) => Promise<BoxyardGetRepositoryAnswer>;
+    /** List a repository's tags in any order, with their platforms and what vouches for them. */
+    readonly listTags: (parameters: BoxyardListTagsParameters, options?: CallOptions) => Promise<BoxyardListTagsAnswer>;
+    /** List a repository's manifests, newest first, with what holds each. */
+    readonly listManifests: (parameters: BoxyardListManifestsParameters, options?: CallOptions) => Promise<BoxyardListManifestsAnswer>;
+    /** Get a manifest: what it is made of, what it shares, its config and its history. */
+    readonly getManifest: (parameters: BoxyardGetManifestParameters, options?: CallOptions) => Promise<BoxyardGetManifestAnswer>;
+    /** Get a manifest byte for byte. */
+    readonly getManifestContent: (parameters: BoxyardGetManifestContentParameters, options?: CallOptions) => Promise<BoxyardGetManifestContentAnswer>;
+    /** Get the config that a manifest names, byte for byte. */
+    readonly getManifestConfig: (parameters: BoxyardGetManifestConfigParameters, options?: CallOptions) => Promise<BoxyardGetManifestConfigAnswer>;
+    /** List what refers to a manifest, as a tree: signatures, SBOMs, attestations and whatever else. */
+    readonly listReferrers: (parameters: BoxyardListReferrersParameters, options?: CallOptions) => Promise<BoxyardListReferrersAnswer>;
+    /** List what happened in a registry in the last 90 days, newest first. */
+    readonly listEvents: (parameters: BoxyardListEventsParameters, options?: CallOptions) => Promise<BoxyardListEventsAnswer>;
+    /** Say what deleting tags would leave, and free, without doing it. */
+    readonly previewTagDeletion: (parameters: BoxyardPreviewTagDeletionParameters, options?: CallOptions) => Promise<BoxyardPreviewTagDeletionAnswer>;
+    /** Delete tags, and have ten seconds to undo it; their manifests stay. */
+    readonly deleteTags: (parameters: BoxyardDeleteTagsParameters, options?: CallOptions) => Promise<BoxyardDeleteTagsAnswer>;
+    /** Put deleted tags back, but for those that somebody has pushed since. */
+    readonly undoTagDeletion: (parameters: BoxyardUndoTagDeletionParameters, options?: CallOptions) => Promise<BoxyardUndoTagDeletionAnswer>;
+    /** Delete manifests, and every tag on them; it cannot be undone. */
+    readonly deleteManifests: (parameters: BoxyardDeleteManifestsParameters, options?: CallOptions) => Promise<BoxyardDeleteManifestsAnswer>;
   };
 }
 
@@ -917,6 +1460,26 @@ export function operationsWith(call: Call): Operations {
       revokeToken: (parameters, options) => call("DELETE", "/api/v1/tokens/{token_id}", parameters, options),
       listAccountTokens: (parameters, options) => call("GET", "/api/v1/accounts/{account_name}/tokens{?page,per_page}", parameters, options),
       createAccountToken: (parameters, options) => call("POST", "/api/v1/accounts/{account_name}/tokens", parameters, options, "json"),
+      createSession: (parameters = {}, options) => call("POST", "/api/v1/session", parameters, options, "json"),
+      getSession: (options) => call("GET", "/api/v1/session", {}, options),
+      deleteSession: (options) => call("DELETE", "/api/v1/session", {}, options),
+      createSetupLink: (options) => call("POST", "/api/v1/setup-links", {}, options),
+      getOverview: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/overview", parameters, options),
+      search: (parameters, options) => call("GET", "/api/v1/search{?q}", parameters, options),
+      getAbout: (options) => call("GET", "/api/v1/about", {}, options),
+      listRepositories: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories{?per_page,page_token,q,sort,order}", parameters, options),
+      getRepository: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}", parameters, options),
+      listTags: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}/tags{?per_page,page_token,q,sort,order}", parameters, options),
+      listManifests: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}/manifests{?per_page,page_token,filter,q}", parameters, options),
+      getManifest: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}/manifests/{manifest_digest}", parameters, options),
+      getManifestContent: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}/manifests/{manifest_digest}/raw", parameters, options),
+      getManifestConfig: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}/manifests/{manifest_digest}/config", parameters, options),
+      listReferrers: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/repositories/{repository_name}/manifests/{manifest_digest}/referrers", parameters, options),
+      listEvents: (parameters, options) => call("GET", "/api/v1/registries/{registry_name}/events{?per_page,page_token,repository,kind}", parameters, options),
+      previewTagDeletion: (parameters, options) => call("POST", "/api/v1/registries/{registry_name}/repositories/{repository_name}/tag-deletion-preview", parameters, options, "json"),
+      deleteTags: (parameters, options) => call("POST", "/api/v1/registries/{registry_name}/repositories/{repository_name}/tag-deletions", parameters, options, "json"),
+      undoTagDeletion: (parameters, options) => call("POST", "/api/v1/registries/{registry_name}/repositories/{repository_name}/tag-deletions/{tag_deletion_id}/undo", parameters, options),
+      deleteManifests: (parameters, options) => call("POST", "/api/v1/registries/{registry_name}/repositories/{repository_name}/manifest-deletions", parameters, options, "json"),
     },
   };
 }

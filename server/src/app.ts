@@ -1,6 +1,6 @@
 /** Both planes, as a value: everything that answers HTTP, on a backend that is open already. */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { finished } from "node:stream/promises";
 import {
@@ -15,15 +15,18 @@ import { documentationRoutes } from "./api/documentation.ts";
 import { answerError as answerManagementError } from "./api/errors.ts";
 import { healthRoutes } from "./api/health.ts";
 import { metricsRoutes } from "./api/metrics.ts";
-import { managementContext, managementPlane } from "./api/plane.ts";
-import type { AccessContext } from "./auth/access.ts";
+import { PANEL_FOLDER, panelRoutes } from "./api/panel.ts";
+import { type ApiContext, managementContext, managementPlane } from "./api/plane.ts";
 import { JwtSigner } from "./auth/jwts.ts";
 import { RateLimiter, type RateLimits } from "./auth/rate-limiter.ts";
 import { RegistryError } from "./model/errors.ts";
 import { answerError as answerDataPlaneError } from "./oci/errors.ts";
 import { dataPlane } from "./oci/plane.ts";
 import { isDataPlaneUrl, routableUrl } from "./oci/url.ts";
+import { publicUrlOf } from "./process/banner.ts";
 import type { Backend } from "./registry/backend.ts";
+import { healthOf } from "./registry/health.ts";
+import { VERSION } from "./version.ts";
 
 export type App = FastifyInstance;
 
@@ -41,6 +44,8 @@ export interface AppOptions {
   rateLimits?: RateLimits | undefined;
   /** Whether a request came in by the operator's socket; without it, none has. */
   isLocal?: (request: IncomingMessage) => boolean;
+  /** Where the panel's build lies, if it is not where it belongs. */
+  panelFolder?: string;
 }
 
 /**
@@ -66,6 +71,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     isLocal = () => false,
     openMetrics = false,
     rateLimits,
+    panelFolder = PANEL_FOLDER,
   } = options;
   const app = fastify({
     logger,
@@ -83,12 +89,18 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   // Measured faster than a serializer made from schemas, and it never drops a field.
   app.setSerializerCompiler(() => JSON.stringify);
 
-  const context: AccessContext & { backend: Backend } = {
+  const context: ApiContext = {
     backend,
+    version: VERSION,
+    health: healthOf(backend),
+    readiness,
     jwts: await JwtSigner.open(backend),
     rateLimiter: rateLimits && new RateLimiter(rateLimits),
     isLocal: (request) => isLocal(request.raw),
-    originOf: (request) => publicUrl?.origin ?? originAskedFor(request),
+    originOf: (request) =>
+      publicUrl?.origin ??
+      (isLocal(request.raw) ? originListenedOn(app.server) : undefined) ??
+      originAskedFor(request),
   };
   app.decorateRequest("apiToken", null);
   app.decorateRequest("repositoryAccess", null);
@@ -114,12 +126,21 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
   });
 
   managementContext(app);
+  panelRoutes(app, panelFolder);
   documentationRoutes(app);
-  healthRoutes(app, backend, readiness);
+  healthRoutes(app, context);
   metricsRoutes(app, { ...context, rateLimiter: undefined }, { isOpen: openMetrics });
   app.register(dataPlane(context), { prefix: "/v2" });
   managementPlane(app, context);
   return app;
+}
+
+/** What a client on this machine would ask for: who comes by the operator's socket names no host. */
+function originListenedOn(server: Server): string | undefined {
+  const address = server.address();
+  return address === null || typeof address === "string"
+    ? undefined
+    : publicUrlOf(address.address, address.port).origin;
 }
 
 /**

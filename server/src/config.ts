@@ -281,6 +281,7 @@ export function helpText(): string {
        boxyard keys rotate
        boxyard token create|list|revoke                          (boxyard token --help)
        boxyard account create|list
+       boxyard admin link                                        a link that opens the panel
 
 A container registry that anyone can run. verify says whether rows agree with rows and, with --full, with every byte;
 --repair mends what can be mended without a guess, while no server runs.

@@ -9,6 +9,7 @@ import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { type App, buildApp } from "./app.ts";
 import { ensureOwner } from "./auth/owner.ts";
+import { createSetupCode } from "./auth/sessions.ts";
 import { type Config, findQuestion, helpText, parseConfig } from "./config.ts";
 import { startBackgroundWork } from "./gc/background.ts";
 import { banner, firstLoginText, isLoopback, publicUrlOf, type Start } from "./process/banner.ts";
@@ -26,7 +27,7 @@ const STOP_SECONDS = 30;
 const SAME_SIGNAL_MS = 500;
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 /** What speaks to the running server. */
-const CLI_COMMANDS = new Set(["gc", "keys", "token", "account"]);
+const CLI_COMMANDS = new Set(["gc", "keys", "token", "account", "admin"]);
 const FIRST_LOGIN = "first-login.txt";
 
 async function serve(config: Config): Promise<void> {
@@ -36,11 +37,14 @@ async function serve(config: Config): Promise<void> {
     throw explainBackendFailure(error, config);
   });
   const isTerminal = process.stdout.isTTY;
+  let setupCode = "";
   const newToken = await ensureOwner(backend, {
     pinnedToken: config.ownerToken,
     // In a file even if there is a terminal to print it to: should this start fail before it does, the token is not lost.
     handOver: async (token) => {
-      const text = firstLoginText(findUrl(config, config.port), join(folder.path, FIRST_LOGIN), token);
+      setupCode = (await createSetupCode(backend)).code;
+      const file = join(folder.path, FIRST_LOGIN);
+      const text = firstLoginText(findUrl(config, config.port), { file, ownerToken: token, setupCode });
       await putPrivateFile(folder, FIRST_LOGIN, text);
     },
   });
@@ -74,7 +78,13 @@ async function serve(config: Config): Promise<void> {
   const stopSignal = nextStopSignal();
 
   const start = await describeStart(config, portOf(app));
-  if (isTerminal) await greet(config, folder, start, newToken);
+  if (isTerminal)
+    await greet(
+      config,
+      folder,
+      start,
+      newToken === undefined ? undefined : { ownerToken: newToken, setupCode },
+    );
   else logStart(app, folder, start, newToken !== undefined);
   flushCompileCache();
 
@@ -98,17 +108,17 @@ async function describeStart(config: Config, port: number): Promise<Start> {
   };
 }
 
-/** Prints what a person needs, a new owner token included; having been shown, it is kept nowhere. */
+/** Prints what a person needs, what a first start has made included; having been shown, it is kept nowhere. */
 async function greet(
   config: Config,
   folder: DataFolder,
   start: Start,
-  newToken: string | undefined,
+  made: { ownerToken: string; setupCode: string } | undefined,
 ): Promise<void> {
   const file = join(folder.path, FIRST_LOGIN);
-  const isWaiting = newToken === undefined && config.ownerToken === undefined && existsSync(file);
-  process.stdout.write(banner(start, { ownerToken: newToken, tokenFile: isWaiting ? file : undefined }));
-  if (newToken !== undefined) await rm(file);
+  const isWaiting = made === undefined && config.ownerToken === undefined && existsSync(file);
+  process.stdout.write(banner(start, { made, tokenFile: isWaiting ? file : undefined }));
+  if (made !== undefined) await rm(file);
 }
 
 function logStart(app: App, folder: DataFolder, start: Start, isFirst: boolean): void {
@@ -185,7 +195,7 @@ try {
   else if (CLI_COMMANDS.has(command)) await cliCommand([command, ...argv]);
   else {
     throw new StartError(
-      `there is no command ${JSON.stringify(command)}. The commands are serve, verify, gc, keys, token and account; --help says more.`,
+      `there is no command ${JSON.stringify(command)}. The commands are serve, verify, gc, keys, token, account and admin; --help says more.`,
     );
   }
 } catch (error) {

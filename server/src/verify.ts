@@ -9,6 +9,8 @@ import { explainBackendFailure } from "./process/start-failures.ts";
 import { type Backend, openBackend, openBackendForReading } from "./registry/backend.ts";
 
 const REDRAW_MS = 200;
+/** Into a file or a log, a line now and then. */
+const LOG_MS = 10_000;
 
 /** Prints what is wrong. Returns the exit code: 0 where nothing is, 1 otherwise. */
 export async function runVerify(config: Config, options: { full: boolean; repair: boolean }): Promise<0 | 1> {
@@ -46,7 +48,7 @@ function opened(config: Config, backend: Promise<Backend>): Promise<Backend> {
   });
 }
 
-/** One line that says how far it is and how long it will take, on a terminal. */
+/** Says how far it is and how long it will take: in one line on a terminal, else in a line every ten seconds. */
 class ProgressLine {
   readonly #isTerminal = process.stderr.isTTY;
   #stage: string | undefined;
@@ -58,11 +60,12 @@ class ProgressLine {
     if (stage !== this.#stage) {
       this.#stage = stage;
       this.#startedAt = now;
-      this.#drawnAt = 0;
+      this.#drawnAt = now;
     }
-    if (!this.#isTerminal || now - this.#drawnAt < REDRAW_MS) return;
+    if (now - this.#drawnAt < (this.#isTerminal ? REDRAW_MS : LOG_MS)) return;
     this.#drawnAt = now;
-    process.stderr.write(`\r\x1b[K${describeProgress(stage, done, total, now - this.#startedAt)}`);
+    const line = describeProgress(stage, done, total, now - this.#startedAt);
+    process.stderr.write(this.#isTerminal ? `\r\x1b[K${line}` : `${line}\n`);
   }
 
   clear(): void {
@@ -70,8 +73,7 @@ class ProgressLine {
   }
 }
 
-function describeProgress(stage: string, done: number, total: number | undefined, elapsedMs: number): string {
-  if (total === undefined) return `${stage}: ${done} looked at`;
+function describeProgress(stage: string, done: number, total: number, elapsedMs: number): string {
   const share = total === 0 ? 1 : done / total;
   const leftSeconds = share === 0 ? Number.NaN : ((elapsedMs / share) * (1 - share)) / 1000;
   const left = Number.isFinite(leftSeconds) ? `, about ${Math.ceil(leftSeconds)} s left` : "";

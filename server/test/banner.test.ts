@@ -10,10 +10,11 @@ const START: Start = {
   freeBytes: 212e9,
 };
 const TOKEN = `bxy_${"t".repeat(60)}`;
-const NOTHING_NEW = { ownerToken: undefined, tokenFile: undefined };
+const MADE = { ownerToken: TOKEN, setupCode: "c0de" };
+const NOTHING_NEW = { made: undefined, tokenFile: undefined };
 
 describe("the first start on a terminal", () => {
-  const text = banner({ ...START, isPlainToOthers: true }, { ...NOTHING_NEW, ownerToken: TOKEN });
+  const text = banner({ ...START, isPlainToOthers: true }, { ...NOTHING_NEW, made: MADE });
 
   test("fits on twenty lines", () => {
     expect(text.trim().split("\n").length).toBeLessThanOrEqual(20);
@@ -21,6 +22,7 @@ describe("the first start on a terminal", () => {
 
   test("says where everything is", () => {
     expect(text).toContain("boxyard 1.2.3");
+    expect(text).toMatch(/Panel +http:\/\/localhost:5100\/setup#c0de /);
     expect(text).toMatch(/Registry +localhost:5100\n/);
     expect(text).toMatch(/API +http:\/\/localhost:5100\/v2 /);
     expect(text).toMatch(/Data +\/home\/ada\/boxyard +SQLite \+ files · 212 GB free/);
@@ -40,6 +42,7 @@ describe("the first start on a terminal", () => {
 test("a later start shows no secret", () => {
   const text = banner(START, NOTHING_NEW);
   expect(text).not.toContain("docker");
+  expect(text).toMatch(/Panel +http:\/\/localhost:5100\/\n/);
   expect(text.trim().split("\n").length).toBeLessThan(10);
 });
 
@@ -57,15 +60,22 @@ test("a server that others reach by plain HTTP says what docker needs", () => {
 
 describe("the file of a first start without a terminal", () => {
   test("ends with the token, on a line of its own that its first command reads", () => {
-    const text = firstLoginText(START.url, "/data/first-login.txt", TOKEN);
+    const text = firstLoginText(START.url, { ...MADE, file: "/data/first-login.txt" });
     expect(text.endsWith(`\n\n${TOKEN}\n`)).toBe(true);
     expect(text).toContain(
       "tail -n 1 /data/first-login.txt | docker login localhost:5100 -u owner --password-stdin",
     );
   });
 
+  test("has the link that opens the panel", () => {
+    const text = firstLoginText(START.url, { ...MADE, file: "/data/first-login.txt" });
+    expect(text).toContain("\n  http://localhost:5100/setup#c0de\n");
+  });
+
   test("quotes a path that a shell would take apart", () => {
-    expect(firstLoginText(START.url, "/my data/ada's", TOKEN)).toContain(`tail -n 1 '/my data/ada'\\''s' |`);
+    expect(firstLoginText(START.url, { ...MADE, file: "/my data/ada's" })).toContain(
+      `tail -n 1 '/my data/ada'\\''s' |`,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { FilesystemBlobStore } from "../src/storage/filesystem.ts";
 import { anImage, type Content, contentOf, type Image, noise } from "./support/images.ts";
@@ -14,9 +14,12 @@ interface Budget {
   commits?: number;
   /** On SQLite: elsewhere a commit is one. */
   flushes?: number;
+  /** Of blobs: whether a folder is new is a matter of chance. */
   opens?: number;
   store?: Record<string, number>;
 }
+
+const STORAGE_KEY = /^[0-9a-z]{32}$/;
 
 // Who makes a request dearer changes its line here, and says why.
 describeOnBothDatabases("a request costs no more than it has to:", (database) => {
@@ -39,6 +42,8 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
       watchEngine: (engine) => watchEngine(engine, database, watcher),
       openStore: (region) => watchStore(new FilesystemBlobStore(join(folder, region)), watcher),
     });
+    // An account's uploads are counted again after a second, which is nothing of any one request.
+    vi.spyOn(performance, "now").mockReturnValue(performance.now());
     await registry.createRegistry("acme");
     image = anImage({ layers: 2 });
     [config] = image.blobs as [Content];
@@ -76,7 +81,7 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
       statements: counted.filter((what) => !other.includes(what) && !what.startsWith("store ")).length,
       commits: count("commit"),
       flushes: database === "SQLite" ? count("flush") : 0,
-      opens: opens.mock.calls.length,
+      opens: opens.mock.calls.filter(([path]) => STORAGE_KEY.test(basename(String(path)))).length,
       store,
     };
   }
@@ -132,38 +137,41 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
     });
   });
 
-  it("a blob in one upload of three requests", async () => {
-    const blob = contentOf(noise("new", 5000));
-    let location = "";
-    const begin = async () => {
-      location = await registry.startUpload("acme/app", token);
-    };
-    await mustCost(begin, { statements: 0 });
+  const octets = { "content-type": "application/octet-stream" };
+  const blob = contentOf(noise("new", 5000));
+
+  it("the begin of an upload", async () => {
+    await mustCost(() => registry.startUpload("acme/app", token), { statements: 3, commits: 1, flushes: 1 });
+  });
+
+  it("the bytes of an upload", async () => {
+    const location = await registry.startUpload("acme/app", token);
+    const body = blob.content;
     const append = async () =>
-      mustBe(
-        202,
-        await registry.oci("PATCH", location, token, {
-          headers: { "content-type": "application/octet-stream" },
-          body: blob.content,
-        }),
-      );
-    await mustCost(append, { statements: 0 });
+      mustBe(202, await registry.oci("PATCH", location, token, { headers: octets, body }));
+    await mustCost(append, { statements: 4, commits: 1, flushes: 1, opens: 1, store: { append: 1 } });
+  });
+
+  it("the end of an upload", async () => {
+    const location = await registry.startUpload("acme/app", token);
+    const body = blob.content;
+    mustBe(202, await registry.oci("PATCH", location, token, { headers: octets, body }));
     const commit = async () =>
       mustBe(201, await registry.oci("PUT", `${location}?digest=${blob.digest}`, token));
-    await mustCost(commit, { statements: 0 });
+    await mustCost(commit, { statements: 13, commits: 1, flushes: 1, opens: 1, store: { seal: 1 } });
   });
 
   it("a new image's manifest", async () => {
     const next = anImage({ layers: 2, seed: 2 });
     for (const blob of next.blobs) mustBe(201, await registry.pushBlob("acme/app", blob, token));
     const push = async () => mustBe(201, await registry.pushManifest("acme/app", next.manifest, "v2", token));
-    await mustCost(push, { statements: 0 });
+    await mustCost(push, { statements: 18, commits: 1, flushes: 1 });
   });
 
   it("a known image's manifest", async () => {
     const push = async () =>
       mustBe(201, await registry.pushManifest("acme/app", image.manifest, "v1", token));
-    await mustCost(push, { statements: 0 });
+    await mustCost(push, { statements: 7, commits: 1, flushes: 1 });
   });
 
   it("a mount", async () => {
@@ -173,20 +181,20 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
     const query = `mount=${config.digest}&from=acme/app`;
     const mount = async () =>
       mustBe(201, await registry.oci("POST", `/v2/acme/other/blobs/uploads/?${query}`, jwt));
-    await mustCost(mount, { statements: 0 });
+    await mustCost(mount, { statements: 8, commits: 1, flushes: 1 });
   });
 
   it("a list of tags, of repositories, and of referrers", async () => {
     await mustCost(get("/v2/acme/app/tags/list?n=100"), { statements: 2 });
     const catalog = (await registry.askForToken("registry:catalog:*")).json.token;
     await mustCost(get("/v2/_catalog?n=100", catalog), { statements: 3 });
-    await mustCost(get(`/v2/acme/app/referrers/${image.manifest.digest}`), { statements: 4 });
+    await mustCost(get(`/v2/acme/app/referrers/${image.manifest.digest}`), { statements: 3 });
   });
 
   it("a delete of a manifest, however many tags there are", async () => {
     const jwt = await registry.tokenFor("acme/app", "pull,push,delete");
     const remove = async () =>
       mustBe(202, await registry.oci("DELETE", `/v2/acme/app/manifests/${image.manifest.digest}`, jwt));
-    await mustCost(remove, { statements: 0 });
+    await mustCost(remove, { statements: 12, commits: 1, flushes: 1 });
   });
 });

@@ -51,6 +51,19 @@ it("sets, shows and ends a schedule", async () => {
   expect((await boxyard("gc", "schedule", "off")).stdout).toBe("off\n");
 });
 
+it("prints a link that opens the panel, at the address that the server listens on", async () => {
+  const { code, stdout } = await boxyard("admin", "link");
+  expect([code, stdout.trim()]).toEqual([0, expect.stringMatching(/^http:\/\/localhost:\d+\/setup#[\w-]+$/)]);
+  const url = new URL(stdout.trim());
+  expect(url.port).toBe(new URL(server.origin).port);
+  const signedIn = await fetch(`${server.origin}/api/v1/session`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ setup_code: url.hash.slice(1) }),
+  });
+  expect(signedIn.status).toBe(201);
+});
+
 it("rotates the keys that sign tokens", async () => {
   const { code, stdout } = await boxyard("keys", "rotate");
   expect([code, stdout]).toEqual([

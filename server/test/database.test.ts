@@ -14,7 +14,7 @@ import {
 } from "../src/metadata/database.ts";
 import { listManifests } from "../src/metadata/manifests.ts";
 import { openPostgres } from "../src/metadata/postgres.ts";
-import { getRegistryUsage, insertRegistry, insertRegistryChange } from "../src/metadata/registries.ts";
+import { getRegistryUsage, insertRegistry, insertRegistryChanges } from "../src/metadata/registries.ts";
 import { openSqlite } from "../src/metadata/sqlite.ts";
 import { listTags } from "../src/metadata/tags.ts";
 import { type AccountName, parseRegistryName } from "../src/model/name.ts";
@@ -134,7 +134,7 @@ describeOnBothDatabases("a database", (name) => {
     const id = registry?.id ?? 0;
     expect(registry).toMatchObject({ id: expect.any(Number), createdAt: NOW });
     for (const bytes of [terabytes, terabytes, -1]) {
-      await transact(db, (tx) => insertRegistryChange(tx, id, { bytes, repositories: 1 }));
+      await transact(db, (tx) => insertRegistryChanges(tx, id, [{ bytes, repositories: 1 }]));
     }
 
     expect(await getRegistryUsage(db, id)).toMatchObject({

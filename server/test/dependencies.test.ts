@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   oci: ["model", "metadata", "registry", "auth"],
   // It serves the description that is made from its schemas.
   api: ["model", "metadata", "registry", "auth", "gc", "../../openapi.json"],
-  process: ["config.ts", "metadata", "registry"],
+  process: ["model", "config.ts", "metadata", "registry"],
   cli: ["config.ts", "setting-values.ts"],
 };
 

@@ -138,4 +138,26 @@ describeOnBothDatabases("a step of a collection that fails", (database) => {
     while ((await trash()).length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     expect((await freed()).done).toBe(true);
   });
+
+  it("leaves its bytes alone for longer each time that they cannot be deleted", async () => {
+    await start();
+    fail("before", "store delete", "EIO", Number.POSITIVE_INFINITY);
+    await startRun("continue");
+    await until(({ status }) => status === "succeeded");
+    const { db, now } = registry.backend;
+    const failures = async () => {
+      const rows = await db.selectFrom("trash").select("failures").execute();
+      return rows.map((row) => row.failures);
+    };
+    const waits: number[] = [];
+    for (let failure = 1; failure <= 3; failure++) {
+      while ((await failures()).some((count) => count < failure))
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      const rows = await db.selectFrom("trash").select("delete_after as deleteAfter").execute();
+      const wait = Math.max(...rows.map(({ deleteAfter }) => deleteAfter - now()));
+      waits.push(Math.round(wait / 60_000));
+      registry.passSeconds(Math.ceil(wait / 1000));
+    }
+    expect(waits).toEqual([1, 2, 4]);
+  });
 });

@@ -190,6 +190,8 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
         expect(answer.status).toBe(412);
         expect(answer.json.message).toContain(uuid);
       }
+      const repository = await registry.api("DELETE", "/v2/registries/acme/repositories/app");
+      expect([repository.status, repository.json.message]).toEqual([412, expect.stringContaining(uuid)]);
       for (const reference of ["v1", digest]) {
         const answer = await registry.oci("DELETE", `/v2/acme/app/manifests/${reference}`, pushToken);
         expect([answer.status, codeOf(answer)]).toEqual([403, "DENIED"]);
@@ -224,6 +226,21 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       await registry.createRegistry("acme");
       mustBe(201, await registry.pushBlob("acme/app", aBlob()));
     });
+  });
+
+  it("that pauses writes waits for thirty minutes at most, however long write tokens live", async () => {
+    await using other = await startRegistry({ database, writeTokenLifeSeconds: 7200 });
+    await other.createRegistry("acme");
+    const token = await other.tokenFor("acme/app", "pull,push");
+    mustBe(201, await other.api("POST", "/v2/registry/acme/garbage-collection"));
+    const run = async () =>
+      (await other.api("GET", "/v2/registry/acme/garbage-collections")).json.garbage_collections[0];
+    await eventually(async () => (await run()).status === "waiting for write JWTs to expire");
+    other.passSeconds(29 * 60);
+    expect((await run()).status).toBe("waiting for write JWTs to expire");
+    other.passSeconds(60);
+    await eventually(async () => (await run()).status === "succeeded");
+    mustBe(201, await other.pushBlob("acme/app", aBlob(), token));
   });
 
   it.each([
@@ -317,10 +334,32 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       );
     });
 
+    it("waits for a run that it meets", async () => {
+      await registry.push("acme/app", anImage(), "v1");
+      const { json } = mustBe(201, await registry.api("POST", "/v2/registry/acme/garbage-collection"));
+      const body = { garbage_collection: { schedule: { cron: "*/5 * * * *", type: BOTH } } };
+      mustBe(200, await registry.api("PATCH", settings, { body }));
+      // Due while the run waits for the push's write token to end.
+      registry.passSeconds(301);
+      const nextAt = async () =>
+        Date.parse((await registry.api("GET", settings)).json.settings.garbage_collection.next_run_at);
+      await eventually(async () => (await nextAt()) > registry.backend.now());
+      expect((await nextAt()) - registry.backend.now()).toBeLessThanOrEqual(60_000);
+      everybodyLeaves();
+      await ended(json.garbage_collection.uuid);
+      registry.passSeconds(61);
+      const newest = await eventually(async () => {
+        const runs = (await registry.api("GET", "/v2/registry/acme/garbage-collections")).json;
+        return runs.meta.total > 1 && runs.garbage_collections[0];
+      });
+      expect(newest.type).toBe(BOTH);
+    });
+
     it.each([
       ["no cron expression", { schedule: { cron: "often" } }],
       ["six fields", { schedule: { cron: "*/10 * * * * *" } }],
       ["a day that never comes", { schedule: { cron: "0 0 31 2 *" } }],
+      ["a question mark, which is now", { schedule: { cron: "? ? * * *" } }],
       ["no expression at all", { schedule: {} }],
       ["an unknown type", { schedule: { cron: "0 3 * * *", type: "all" } }],
       ["an unknown kind of writes", { writes: "sometimes" }],

@@ -47,7 +47,7 @@ describeOnBothDatabases("what its owner made public", (database) => {
   test("is nothing, as it comes (CVE-2026-27771)", async () => {
     expect((await registry.api("GET", REGISTRY)).json.settings.public).toBe(false);
     expect((await registry.api("GET", REPOSITORY)).json).toEqual({
-      settings: { public: false, sparse: null },
+      settings: { description: null, public: false, sparse: null },
     });
     const { granted, token } = await anonymous("repository:acme/web/app:pull");
     expect(granted).toBe("");
@@ -55,7 +55,9 @@ describeOnBothDatabases("what its owner made public", (database) => {
   });
 
   test("in a repository, anybody pulls from there and from nowhere else", async () => {
-    expect((await setPublic(REPOSITORY, true)).json).toEqual({ settings: { public: true, sparse: null } });
+    expect((await setPublic(REPOSITORY, true)).json).toEqual({
+      settings: { description: null, public: true, sparse: null },
+    });
     const asked = ["repository:acme/web/app:*", "repository:acme/other:pull", "repository:acme/no:pull"];
     const { granted, token } = await anonymous(...asked, "registry:catalog:*");
     expect(granted).toBe("repository:acme/web/app:pull");

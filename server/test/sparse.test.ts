@@ -39,16 +39,23 @@ describeOnBothDatabases("a manifest without all of its content", (database) => {
 
   test("is refused unless its repository takes it, and the setting can be put back", async () => {
     const image = imageOf(config, [aBlob()]);
-    expect((await settings("off")).json).toEqual({ settings: { public: false, sparse: null } });
+    expect((await settings("off")).json).toEqual({
+      settings: { description: null, public: false, sparse: null },
+    });
     for (const sparse of [null, false]) {
       mustBe(200, await settings("off", { sparse }));
       const answer = await push("off", image);
       expect([answer.status, codeOf(answer)]).toEqual([400, "MANIFEST_BLOB_UNKNOWN"]);
     }
     const changed = await settings("off", { sparse: true });
-    expect([changed.status, changed.json]).toEqual([200, { settings: { public: false, sparse: true } }]);
+    expect([changed.status, changed.json]).toEqual([
+      200,
+      { settings: { description: null, public: false, sparse: true } },
+    ]);
     mustBe(201, await push("off", image));
-    expect((await settings("off", {})).json).toEqual({ settings: { public: false, sparse: true } });
+    expect((await settings("off", {})).json).toEqual({
+      settings: { description: null, public: false, sparse: true },
+    });
     mustBe(200, await settings("off", { sparse: null }));
     expect((await push("off", imageOf(config, [aBlob()]))).status).toBe(400);
     // What was taken stays.
@@ -94,7 +101,9 @@ describeOnBothDatabases("a manifest without all of its content", (database) => {
     mustBe(201, await push("gone", imageOf(config, [aBlob()]), "v1"));
     mustBe(204, await registry.api("DELETE", "/v2/registries/acme/repositories/gone"));
     // The next of that name has no settings.
-    expect((await settings("gone")).json).toEqual({ settings: { public: false, sparse: null } });
+    expect((await settings("gone")).json).toEqual({
+      settings: { description: null, public: false, sparse: null },
+    });
     expect((await pull("gone", "manifests/v1")).status).toBe(404);
   });
 
@@ -132,7 +141,9 @@ describeOnBothDatabases("a manifest without all of its content", (database) => {
     ])("refuse %s", async (_, change) => {
       const answer = await settings("refused", change);
       expect([answer.status, answer.json.id]).toEqual([422, "unprocessable_entity"]);
-      expect((await settings("refused")).json).toEqual({ settings: { public: false, sparse: null } });
+      expect((await settings("refused")).json).toEqual({
+        settings: { description: null, public: false, sparse: null },
+      });
     });
 
     test("are not those of a name that cannot be one, nor of another account's registry", async () => {

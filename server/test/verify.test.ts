@@ -61,7 +61,7 @@ describe.each(DATABASES)("a verification on %s", (database) => {
     await transact(registry.backend.db, async (tx) => {
       await tx.updateTable("manifest").set({ holder_count: 9 }).execute();
       await tx.updateTable("repository_blob").set({ reference_count: 0 }).execute();
-      await tx.updateTable("repository").set({ tag_count: 7, manifest_count: 70 }).execute();
+      await tx.updateTable("repository").set({ tag_count: 7, manifest_count: 70, size_bytes: 1 }).execute();
       await tx.deleteFrom("registry_blob").where("blob_id", "=", 1).execute();
       await tx.updateTable("registry_blob").set({ link_count: 5 }).execute();
       await tx
@@ -71,12 +71,14 @@ describe.each(DATABASES)("a verification on %s", (database) => {
     });
     expect(await checksThatFail()).toEqual([
       "blob that a registry counts",
+      "bytes that a repository alone has",
       "holder count of a manifest",
       "links of a blob in a registry",
       "manifest count of a repository",
       "read-only registry",
       "reference count of a link",
       "repository count of a registry",
+      "size of a repository",
       "storage usage of a registry",
       "tag count of a repository",
     ]);

@@ -101,6 +101,7 @@ async function makeCredentials(
     sha256: sha256Of(secret),
     readWrite,
     lifeSeconds: expirySeconds === 0 ? undefined : expirySeconds,
+    actor: apiTokenOf(request).name,
   });
   // Clients split it at the only colon, and take either half for the token.
   const auth = Buffer.from(`${secret}:${secret}`).toString("base64");

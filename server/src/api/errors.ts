@@ -34,6 +34,7 @@ export const RESPONSES = {
   SEVERAL_REGISTRIES: [412, "precondition_failed"],
   STORAGE_FULL: [507, "insufficient_storage"],
   SUBSCRIPTION_UNKNOWN: [404, "not_found"],
+  TAG_DELETION_UNKNOWN: [404, "not_found"],
   TAG_INVALID: [422, "unprocessable_entity"],
   TIER_LIMIT_EXCEEDED: [403, "forbidden"],
   TIER_NOT_ELIGIBLE: [412, "precondition_failed"],

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import { apiTokenOf } from "../auth/access.ts";
 import { cancelGarbageCollection, getActiveGarbageCollection, startGarbageCollection } from "../gc/run.ts";
 import {
   countGarbageCollections,
@@ -28,7 +29,7 @@ const StartBody = Type.Object({
 
 const CancelBody = Type.Object({ cancel: Type.Optional(Type.Boolean()) });
 
-const RunBody = Type.Object(
+export const RunBody = Type.Object(
   {
     uuid: Type.String({ format: "uuid" }),
     registry_name: Type.String(),
@@ -70,6 +71,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
       const run = await startGarbageCollection(backend, registry, {
         type,
         writes: writes ?? settings.writes ?? backend.garbageCollectionWrites,
+        actor: apiTokenOf(request).name,
       });
 
       return reply.code(201).send({ garbage_collection: presentRun(run) });
@@ -145,7 +147,7 @@ export function garbageCollectionRoutes(app: FastifyInstance, context: ApiContex
   );
 }
 
-function presentRun(run: GarbageCollection): Static<typeof RunBody> {
+export function presentRun(run: GarbageCollection): Static<typeof RunBody> {
   return {
     uuid: run.uuid,
     registry_name: run.registryName,

@@ -1,10 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import type { Backend } from "../registry/backend.ts";
-import { type Health, probeBackend } from "../registry/health.ts";
-
-/** A probe writes, so those who ask within this time share one. */
-const PROBE_LIFE_MS = 2000;
+import type { ApiContext } from "./plane.ts";
 
 const Outcome = Type.Enum(["ok", "full", "failed"]);
 
@@ -20,9 +16,7 @@ const ReadyBody = Type.Object(
 );
 
 /** `/livez`: the process answers. `/readyz`: it can serve, as a write to the database and to storage has just shown. */
-export function healthRoutes(app: FastifyInstance, backend: Backend, readiness: { stopping: boolean }): void {
-  let probe: { at: number; health: Promise<Health> } | undefined;
-
+export function healthRoutes(app: FastifyInstance, { health, readiness }: ApiContext): void {
   const live = {
     operationId: "get_liveness",
     summary: "Say that the process answers",
@@ -37,10 +31,7 @@ export function healthRoutes(app: FastifyInstance, backend: Backend, readiness: 
   };
   app.get("/readyz", { schema: ready }, async (_request, reply) => {
     if (readiness.stopping) return reply.code(503).send({ status: "stopping" });
-    if (probe === undefined || performance.now() - probe.at > PROBE_LIFE_MS) {
-      probe = { at: performance.now(), health: probeBackend(backend) };
-    }
-    const health = await probe.health;
-    return reply.code(health.status === "unavailable" ? 503 : 200).send(health);
+    const found = await health();
+    return reply.code(found.status === "unavailable" ? 503 : 200).send(found);
   });
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import { apiTokenOf } from "../auth/access.ts";
 import { listManifests, type ManifestSummary } from "../metadata/manifests.ts";
 import { parseDigest } from "../model/digest.ts";
 import type { RegistryName, RepositoryName } from "../model/name.ts";
@@ -69,7 +70,8 @@ export function manifestRoutes(app: FastifyInstance, context: ApiContext): void 
         const digest = parseDigest(request.params.manifest_digest);
         const { registry, repository } = await repositoryOf(backend, request);
 
-        await deleteManifest(backend, { registry, repository: repository.name }, digest);
+        const place = { registry, repository: repository.name };
+        await deleteManifest(backend, place, digest, apiTokenOf(request).name);
 
         return reply.code(204).send();
       },

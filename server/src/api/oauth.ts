@@ -65,7 +65,7 @@ export function oauthRoutes(app: FastifyInstance, context: ApiContext): void {
       async (request) => {
         const { token = "" } = request.body;
 
-        await revoke(backend.db, token);
+        await revoke(backend, token);
 
         return {};
       },

@@ -36,7 +36,7 @@ interface Description {
   body?: TSchema;
   consumes?: readonly string[];
   /** What it answers where it does what it is asked to, by status. */
-  success: Readonly<Record<number, TSchema>>;
+  success: Readonly<Record<number, TSchema | { content: Readonly<Record<string, { schema: TSchema }>> }>>;
   /** The statuses of its refusals, besides those that every operation has. */
   refusals?: readonly number[];
 }

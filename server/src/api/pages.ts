@@ -29,7 +29,7 @@ export const LISTED = {
   meta: Type.Object({ total: Count }),
 };
 
-type Links = { pages?: { first?: string; prev?: string; next?: string; last?: string } };
+export type Links = { pages?: { first?: string; prev?: string; next?: string; last?: string } };
 
 /** A list's {@link LISTED} part. */
 export interface Listed {

@@ -6,30 +6,44 @@
 import type { FastifyInstance } from "fastify";
 import { type AccessContext, setBudget } from "../auth/access.ts";
 import type { Backend } from "../registry/backend.ts";
+import type { Health } from "../registry/health.ts";
 import { accountRoutes } from "./account.ts";
 import { accountsRoutes } from "./accounts.ts";
+import { activityRoutes } from "./activity.ts";
 import { dockerCredentialRoutes, onlyDockerCredentialRoutes } from "./docker-credentials.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { garbageCollectionRoutes } from "./garbage-collections.ts";
+import { manifestPageRoutes } from "./manifest-pages.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { oauthRoutes } from "./oauth.ts";
+import { overviewRoutes } from "./overview.ts";
 import { previewRoutes } from "./previews.ts";
 import { onlyRegistryRoutes, registryRoutes, validateNameRoutes } from "./registries.ts";
 import { repositoryDeletionRoutes, repositoryRoutes, taggedRepositoryRoutes } from "./repositories.ts";
+import { repositoryPageRoutes } from "./repository-pages.ts";
+import { sessionRoutes } from "./sessions.ts";
 import { settingsRoutes } from "./settings.ts";
 import { signingKeyRoutes } from "./signing-keys.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
+import { tagDeletionRoutes } from "./tag-deletions.ts";
+import { tagPageRoutes } from "./tag-pages.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenServiceRoutes } from "./token-service.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { compileSchema } from "./validation.ts";
 
-export type ApiContext = AccessContext & { backend: Backend };
+export type ApiContext = AccessContext & {
+  backend: Backend;
+  version: string;
+  /** Whether rows and bytes can be written, as a probe a moment ago has shown. */
+  health: () => Promise<Health>;
+  /** Set by the process while it stops. */
+  readiness: { stopping: boolean };
+};
 
-/** What holds in every context of this plane: its body parser, its errors, its answer where nothing is. */
+/** What holds in every context of this plane: its body parser and its errors. */
 export function managementContext(app: FastifyInstance): void {
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler(answerNotFound);
   app.setValidatorCompiler(compileSchema);
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.removeContentTypeParser("application/json");
@@ -69,7 +83,20 @@ const PREFIXES: Readonly<Record<string, readonly ((app: FastifyInstance, context
   "/v2/kubernetes": [],
   "/v1": [oauthRoutes],
   // What DigitalOcean's API has no words for.
-  "/api/v1": [settingsRoutes, previewRoutes, signingKeyRoutes, accountsRoutes, tokenRoutes],
+  "/api/v1": [
+    settingsRoutes,
+    previewRoutes,
+    signingKeyRoutes,
+    accountsRoutes,
+    tokenRoutes,
+    sessionRoutes,
+    overviewRoutes,
+    repositoryPageRoutes,
+    tagPageRoutes,
+    manifestPageRoutes,
+    activityRoutes,
+    tagDeletionRoutes,
+  ],
 };
 
 /** Registers the whole plane. */
@@ -78,6 +105,7 @@ export function managementPlane(app: FastifyInstance, context: ApiContext): void
     app.register(
       (plane, _options, done) => {
         managementContext(plane);
+        plane.setNotFoundHandler(answerNotFound);
         const { rateLimiter, backend } = context;
         if (rateLimiter !== undefined) {
           // Whoever is not known by the time of the answer is not counted.

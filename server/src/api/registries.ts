@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
 import { apiTokenOf } from "../auth/access.ts";
 import {
@@ -97,7 +97,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
     }),
     async (request, reply) => {
       const { accountId } = apiTokenOf(request);
-      const wanted = parseWanted(request.body);
+      const wanted = parseWanted(request);
 
       const registry = await createFirstRegistry(backend, accountId, wanted);
       const usage = await getRegistryUsage(backend.db, registry.id);
@@ -119,7 +119,7 @@ export function onlyRegistryRoutes(app: FastifyInstance, context: ApiContext): v
     async (request, reply) => {
       const { registry } = await getOnlyRegistry(backend, apiTokenOf(request).accountId);
 
-      await deleteRegistry(backend, registry);
+      await deleteRegistry(backend, registry, apiTokenOf(request).name);
 
       return reply.code(204).send();
     },
@@ -171,7 +171,7 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
       refusals: [400, 409, 412, 422, 507],
     }),
     async (request, reply) => {
-      const wanted = parseWanted(request.body);
+      const wanted = parseWanted(request);
 
       const registry = await createRegistry(backend, apiTokenOf(request).accountId, wanted);
 
@@ -207,7 +207,7 @@ export function registryRoutes(app: FastifyInstance, context: ApiContext): void 
     async (request, reply) => {
       const registry = await registryOf(backend, request);
 
-      await deleteRegistry(backend, registry);
+      await deleteRegistry(backend, registry, apiTokenOf(request).name);
 
       return reply.code(204).send();
     },
@@ -235,9 +235,9 @@ export function validateNameRoutes(app: FastifyInstance, context: ApiContext): v
   );
 }
 
-function parseWanted(body: Static<typeof CreateBody>): NewRegistry {
-  const { name, region, subscription_tier_slug: tierSlug } = body;
-  return { name: parseRegistryName(name), region, tierSlug };
+function parseWanted(request: FastifyRequest<{ Body: Static<typeof CreateBody> }>): NewRegistry {
+  const { name, region, subscription_tier_slug: tierSlug } = request.body;
+  return { name: parseRegistryName(name), region, tierSlug, actor: apiTokenOf(request).name };
 }
 
 async function list(

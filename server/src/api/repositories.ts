@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import { apiTokenOf } from "../auth/access.ts";
 import { listNewestManifests } from "../metadata/manifests.ts";
 import { getRegistryUsage } from "../metadata/registries.ts";
 import { listRepositories } from "../metadata/repositories.ts";
@@ -166,7 +167,8 @@ export function repositoryDeletionRoutes(app: FastifyInstance, context: ApiConte
     async (request, reply) => {
       const { registry, repository } = await repositoryOf(backend, request);
 
-      await deleteRepository(backend, { registry, repository: repository.name });
+      const place = { registry, repository: repository.name };
+      await deleteRepository(backend, place, apiTokenOf(request).name);
 
       return reply.code(204).send();
     },

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import { apiTokenOf } from "../auth/access.ts";
 import { changeGarbageCollectionSettings } from "../gc/schedule.ts";
 import {
   type GarbageCollectionSettings,
@@ -7,6 +8,7 @@ import {
   type Schedule,
 } from "../metadata/registries.ts";
 import type { RepositorySettings } from "../metadata/repositories.ts";
+import { RegistryError } from "../model/errors.ts";
 import { GARBAGE_COLLECTION_TYPES, WRITES, type Writes } from "../model/garbage-collection.ts";
 import { parseRepositoryName } from "../model/name.ts";
 import { makeRegistryPublic } from "../registry/registries.ts";
@@ -46,7 +48,17 @@ const RegistryChange = Type.Object(
   STRICT,
 );
 
-const RepositoryChange = Type.Object({ public: Type.Optional(Flag), sparse: Type.Optional(Flag) }, STRICT);
+/** What people read of a repository, in Markdown or not. */
+const MAX_DESCRIPTION_BYTES = 10_000;
+const Description = Type.Unsafe<string | null>({
+  type: ["string", "null"],
+  description: `Text of up to ${MAX_DESCRIPTION_BYTES} bytes.`,
+});
+
+const RepositoryChange = Type.Object(
+  { description: Type.Optional(Description), public: Type.Optional(Flag), sparse: Type.Optional(Flag) },
+  STRICT,
+);
 
 const RegistrySettingsBody = Type.Object({
   settings: Type.Object(
@@ -63,7 +75,10 @@ const RegistrySettingsBody = Type.Object({
 });
 
 const RepositorySettingsBody = Type.Object({
-  settings: Type.Object({ public: Type.Boolean(), sparse: Flag }, { title: "RepositorySettings" }),
+  settings: Type.Object(
+    { description: Description, public: Type.Boolean(), sparse: Flag },
+    { title: "RepositorySettings" },
+  ),
 });
 
 export function settingsRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -99,11 +114,17 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
     async (request) => {
       const { public: wanted, garbage_collection: garbageCollection = {} } = request.body;
       const isPublic = wanted === undefined ? undefined : (wanted ?? false);
+      const actor = apiTokenOf(request).name;
       const registry = await registryOf(backend, request);
 
       // First what may be refused: a refusal changes nothing.
-      const changed = await changeGarbageCollectionSettings(backend, registry, changeOf(garbageCollection));
-      if (isPublic !== undefined) await makeRegistryPublic(backend, registry, isPublic);
+      const changed = await changeGarbageCollectionSettings(
+        backend,
+        registry,
+        changeOf(garbageCollection),
+        actor,
+      );
+      if (isPublic !== undefined) await makeRegistryPublic(backend, registry, isPublic, actor);
       return presentRegistrySettings(isPublic ?? registry.isPublic, changed);
     },
   );
@@ -137,16 +158,17 @@ export function settingsRoutes(app: FastifyInstance, context: ApiContext): void 
       refusals: [400, 404, 422, 507],
     }),
     async (request) => {
-      const { public: isPublic, sparse } = request.body;
+      const { description, public: isPublic, sparse } = request.body;
       const repository = parseRepositoryName(request.params.repository_name);
       const change: Partial<RepositorySettings> = {
+        ...(description !== undefined && { description: parseDescription(description) }),
         ...(isPublic !== undefined && { isPublic: isPublic ?? false }),
         ...(sparse !== undefined && { sparse: sparse ?? undefined }),
       };
       const registry = await registryOf(backend, request);
 
       return presentRepositorySettings(
-        await changeRepositorySettings(backend, { registry, repository }, change),
+        await changeRepositorySettings(backend, { registry, repository }, change, apiTokenOf(request).name),
       );
     },
   );
@@ -180,9 +202,21 @@ function presentRegistrySettings(
   };
 }
 
+/** @throws {RegistryError} SETTING_INVALID */
+function parseDescription(text: string | null): string | undefined {
+  if (text === null || text === "") return undefined;
+  // PostgreSQL keeps no zero bytes in a text.
+  if (Buffer.byteLength(text) <= MAX_DESCRIPTION_BYTES && !text.includes("\0")) return text;
+  throw new RegistryError(
+    "SETTING_INVALID",
+    `a description has up to ${MAX_DESCRIPTION_BYTES} bytes of text without zero bytes: make it shorter`,
+  );
+}
+
 function presentRepositorySettings({
+  description,
   isPublic,
   sparse,
 }: RepositorySettings): Static<typeof RepositorySettingsBody> {
-  return { settings: { public: isPublic, sparse: sparse ?? null } };
+  return { settings: { description: description ?? null, public: isPublic, sparse: sparse ?? null } };
 }

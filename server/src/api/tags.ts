@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import { apiTokenOf } from "../auth/access.ts";
 import { listTags, type Tag } from "../metadata/tags.ts";
 import { parseRepositoryName, parseTagName, type RegistryName, type RepositoryName } from "../model/name.ts";
 import { deleteTag } from "../registry/tags.ts";
@@ -69,7 +70,7 @@ export function tagRoutes(app: FastifyInstance, context: ApiContext): void {
         const repository = parseRepositoryName(request.params.repository_name);
         const registry = await registryOf(backend, request);
 
-        await deleteTag(backend, { registry, repository }, tag);
+        await deleteTag(backend, { registry, repository }, tag, apiTokenOf(request).name);
 
         return reply.code(204).send();
       },

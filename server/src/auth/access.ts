@@ -19,6 +19,7 @@ import { type Action, CATALOG, presentScope, SCOPE_OF_ACTION, type TokenScope } 
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
 import type { Budget, RateLimiter } from "./rate-limiter.ts";
 import { allowedActions, hasScope, opensCatalog, opensRegistry } from "./scopes.ts";
+import { authenticateSession, type Session } from "./sessions.ts";
 import { authenticate, isExpired } from "./tokens.ts";
 
 /** What the guards look things up in. */
@@ -78,23 +79,13 @@ export function uploaderOf(request: FastifyRequest): { apiTokenId: number; write
 }
 
 /**
- * Lets in an API token that has all these scopes and calls left. Docker credentials are for the data plane
- * alone. Who comes by the operator's socket is not counted.
+ * Lets in an API token that has all these scopes and calls left, or a session of the panel whose token has the scopes.
+ * Docker credentials are for the data plane alone. Who comes by the operator's socket, or with a session, is not counted.
  */
 export function requireScope(context: AccessContext, ...scopes: readonly TokenScope[]): Guard {
-  const { backend, isLocal } = context;
   return async (request, reply) => {
-    const isOperator = isLocal(request);
-    const token = isOperator
-      ? await getOwnerToken(backend.db)
-      : await authenticateBearer(backend, request, reply);
-    if (!isOperator) countCall(context, token, reply);
-    if (token.kind === "docker_credential") {
-      throw new RegistryError(
-        "DENIED",
-        "this is a registry credential for docker and its like: the management API takes an API token",
-      );
-    }
+    const token = await managerOf(context, request, reply);
+    requireManagementToken(token);
     const missing = scopes.find((scope) => !hasScope(token, scope));
     if (missing !== undefined) {
       throw new RegistryError(
@@ -104,6 +95,83 @@ export function requireScope(context: AccessContext, ...scopes: readonly TokenSc
     }
     request.apiToken = token;
   };
+}
+
+/** Whose call of the management API this is. */
+async function managerOf(
+  context: AccessContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ApiToken> {
+  const { backend, isLocal } = context;
+  if (isLocal(request)) return getOwnerToken(backend.db);
+  if (request.headers.authorization === undefined && sessionSecretOf(request) !== undefined) {
+    return (await requireSession(context, request, reply)).token;
+  }
+  const token = await authenticateBearer(backend, request, reply);
+  countCall(context, token, reply);
+  return token;
+}
+
+/**
+ * @throws {RegistryError} DENIED
+ */
+export function requireManagementToken({ kind }: ApiToken): void {
+  if (kind !== "docker_credential") return;
+  throw new RegistryError(
+    "DENIED",
+    "this is a registry credential for docker and its like: the management API takes an API token",
+  );
+}
+
+/** The cookie that holds the secret of a session of the panel. */
+export const SESSION_COOKIE = "boxyard_session";
+
+/** What the panel says of itself on whatever changes something: no page of another origin can. */
+const PANEL_HEADER = "x-boxyard-request";
+
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export function sessionSecretOf({ headers }: FastifyRequest): string | undefined {
+  return new RegExp(`(?:^|; *)${SESSION_COOKIE}=([\\w-]+)`).exec(headers.cookie ?? "")?.[1];
+}
+
+/**
+ * The session of the panel that the request has the cookie of. A browser sends that whoever asks: what changes something
+ * must come from the panel's own page.
+ * @throws {RegistryError} UNAUTHORIZED, DENIED
+ */
+export async function requireSession(
+  context: AccessContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Session> {
+  const secret = sessionSecretOf(request);
+  const session = secret === undefined ? undefined : await authenticateSession(context.backend, secret);
+  if (session === undefined) throw unauthenticated(reply);
+  if (SAFE_METHODS.has(request.method)) return session;
+  requireOwnOrigin(context, request);
+  if (request.headers[PANEL_HEADER] === "panel") return session;
+  throw new RegistryError(
+    "DENIED",
+    `a request with the panel's cookie that changes something needs the header ${PANEL_HEADER}: panel`,
+  );
+}
+
+/**
+ * Refuses what a browser sends from a page of another origin.
+ * @throws {RegistryError} DENIED
+ */
+export function requireOwnOrigin({ originOf }: AccessContext, request: FastifyRequest): void {
+  const { origin } = request.headers;
+  // A browser leaves a scheme's own port out.
+  const own = new URL(originOf(request)).origin;
+  if (origin === undefined || origin === own) return;
+  throw new RegistryError(
+    "DENIED",
+    `the request comes from a page of ${origin}, but this server is ${own}: set BOXYARD_PUBLIC_URL if both are it`,
+  );
 }
 
 /** Says on an answer of the management API what its caller may still do. */
@@ -256,9 +324,13 @@ async function authenticateBearer(
   const secret = bearerOf(request);
   const token = secret === undefined ? undefined : await authenticate(db, secret, now());
   if (token !== undefined) return token;
-  // A 401 has to say what would be taken (RFC 9110 §15.5.2).
+  throw unauthenticated(reply);
+}
+
+/** A 401 has to say what would be taken (RFC 9110 §15.5.2). */
+function unauthenticated(reply: FastifyReply): RegistryError {
   reply.header("www-authenticate", `Bearer realm="${SERVICE}"`);
-  throw new RegistryError("UNAUTHORIZED", "Unable to authenticate you");
+  return new RegistryError("UNAUTHORIZED", "Unable to authenticate you");
 }
 
 /** Who asks: a credential, and the JWT that it sent in its stead, if it did. */

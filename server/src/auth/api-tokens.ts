@@ -6,6 +6,7 @@ import {
   type ListedApiToken,
 } from "../metadata/accounts.ts";
 import { type Database, transact } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import { RegistryError } from "../model/errors.ts";
 import type { ApiTokenName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
@@ -40,8 +41,10 @@ export async function createApiToken(
   }
   const secret = newApiTokenSecret();
   const kind = "personal";
-  const id = await transact(db, (tx) =>
-    insertApiToken(tx, {
+  const id = await transact(db, async (tx) => {
+    const event = { kind: "token_create", details: { name, scopes } } as const;
+    await insertEvents(tx, { accountId, registryId: undefined, actor: maker.name }, [event], createdAt);
+    return insertApiToken(tx, {
       accountId,
       kind,
       name,
@@ -50,8 +53,8 @@ export async function createApiToken(
       registryId: undefined,
       expiresAt,
       now: createdAt,
-    }),
-  );
+    });
+  });
   const token = {
     id,
     kind,
@@ -69,7 +72,12 @@ export async function createApiToken(
  * Revokes a credential of the caller's account, or, for the owner, of any: it, and all that it gave, opens nothing from now on.
  * @throws {RegistryError} TOKEN_UNKNOWN, DENIED
  */
-export async function revokeApiToken({ db }: { db: Database }, caller: ApiToken, id: number): Promise<void> {
+export async function revokeApiToken(
+  backend: { db: Database; now: () => number },
+  caller: ApiToken,
+  id: number,
+): Promise<void> {
+  const { db } = backend;
   const token = await findApiTokenById(db, id);
   if (token === undefined || (token.accountId !== caller.accountId && caller.kind !== "owner")) {
     throw new RegistryError(
@@ -78,7 +86,7 @@ export async function revokeApiToken({ db }: { db: Database }, caller: ApiToken,
     );
   }
   requireScopesOf(caller, token.scopes, "revoke");
-  await endApiToken(db, token);
+  await endApiToken(backend, token, caller.name);
 }
 
 function requireScopesOf(caller: ApiToken, scopes: ReadonlySet<TokenScope>, what: "make" | "revoke"): void {

@@ -13,7 +13,9 @@ import {
   touchApiToken,
 } from "../metadata/accounts.ts";
 import { type Database, transact, transactRelaxed } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 
 const PREFIX = "bxy_";
 const REFRESH_PREFIX = "bxr_";
@@ -82,10 +84,11 @@ function noteUse(db: Database, token: ApiToken | undefined, now: number): ApiTok
  * Ends the token, or the refresh token, with this secret, if there is one: whoever has it may.
  * @throws {RegistryError} DENIED
  */
-export async function revoke(db: Database, secret: string): Promise<void> {
+export async function revoke(backend: { db: Database; now: () => number }, secret: string): Promise<void> {
+  const { db } = backend;
   const sha256 = sha256Of(secret);
   const token = await findApiTokenBySha256(db, sha256);
-  if (token !== undefined) return endApiToken(db, token);
+  if (token !== undefined) return endApiToken(backend, token, token.name);
   if ((await findApiTokenByRefreshTokenSha256(db, sha256)) === undefined) return;
   await transact(db, (tx) => deleteRefreshToken(tx, sha256));
 }
@@ -94,11 +97,19 @@ export async function revoke(db: Database, secret: string): Promise<void> {
  * Ends a token, and all that it gave. The owner's stays, since nobody could then get in.
  * @throws {RegistryError} DENIED
  */
-export async function endApiToken(db: Database, token: ApiToken): Promise<void> {
-  if (token.kind === "owner") {
+export async function endApiToken(
+  { db, now }: { db: Database; now: () => number },
+  { id, accountId, kind, name }: ApiToken,
+  actor: Actor,
+): Promise<void> {
+  if (kind === "owner") {
     throw new RegistryError("DENIED", "the owner's token ends when another is set as BOXYARD_OWNER_TOKEN");
   }
-  await transact(db, (tx) => deleteApiToken(tx, token.id));
+  await transact(db, async (tx) => {
+    await deleteApiToken(tx, id);
+    const event = { kind: "token_revoke", details: { name } } as const;
+    await insertEvents(tx, { accountId, registryId: undefined, actor }, [event], now());
+  });
 }
 
 export function isExpired({ expiresAt }: ApiToken, now: number): boolean {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { parseConfig, SOCKET_NAME } from "../config.ts";
 import { accountCommand } from "./account.ts";
+import { adminCommand } from "./admin.ts";
 import { CommandError } from "./command-error.ts";
 import { gcCommand } from "./gc.ts";
 import { keysCommand } from "./keys.ts";
@@ -27,6 +28,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   program.addCommand(keysCommand(targetOf, print));
   program.addCommand(tokenCommand(targetOf, print));
   program.addCommand(accountCommand(targetOf, print));
+  program.addCommand(adminCommand(targetOf, print));
   throwInsteadOfExit(program);
   try {
     await program.parseAsync(argv, { from: "user" });

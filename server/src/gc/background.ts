@@ -1,11 +1,17 @@
+import { writeActivity, writeActivityInTime } from "../registry/activity.ts";
 import type { Backend } from "../registry/backend.ts";
+import { describeManifests } from "../registry/descriptions.ts";
+import { orderTags } from "../registry/tags.ts";
 import { measureBlobs, measureManifests } from "../registry/uncompressed-sizes.ts";
 import { foldUsage } from "../registry/usage.ts";
 import { purgeApiTokens } from "./api-tokens.ts";
 import { reviewBlobs } from "./blobs.ts";
+import { purgeEvents } from "./events.ts";
 import { emptyHidden } from "./hidden.ts";
 import { workOnRuns } from "./run.ts";
 import { startScheduledRun } from "./schedule.ts";
+import { purgeSessions } from "./sessions.ts";
+import { endTagDeletions } from "./tag-deletions.ts";
 import { emptyTrash } from "./trash.ts";
 import { purgeUploadSessions, purgeWriteTokens } from "./upload-sessions.ts";
 
@@ -33,7 +39,13 @@ const WORK: readonly Work[] = [
   (backend) => purgeUploadSessions(backend, ROWS_PER_STEP),
   (backend) => purgeWriteTokens(backend, ROWS_PER_STEP),
   (backend) => purgeApiTokens(backend, ROWS_PER_STEP),
+  (backend) => purgeSessions(backend, ROWS_PER_STEP),
   foldUsage,
+  writeActivityInTime,
+  (backend) => purgeEvents(backend, ROWS_PER_STEP),
+  (backend) => endTagDeletions(backend),
+  (backend) => orderTags(backend, ROWS_PER_STEP),
+  (backend) => describeManifests(backend, ROWS_PER_STEP),
   (backend, signal) => measureBlobs(backend, BLOBS_MEASURED_PER_STEP, signal),
   (backend) => measureManifests(backend, ROWS_PER_STEP),
 ];
@@ -46,6 +58,7 @@ export function startBackgroundWork(backend: Backend, report: (error: unknown) =
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await Promise.all(loops);
+      await writeActivity(backend).catch(report);
     },
   };
 }

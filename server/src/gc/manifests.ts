@@ -8,7 +8,7 @@ import { leasesEndedBy } from "./quiet.ts";
 
 /**
  * Removes up to `limit` manifests of one repository that no tag, no index and no subject holds and that nobody was told
- * to rely on. Returns how many went.
+ * to rely on. Returns 0 where there are none in any.
  *
  * Each call is whole: a process that dies leaves nothing to undo, two at once take different manifests, and a push that
  * takes hold of one, or a HEAD that renews its lease, first, wins. It waits for no flush, as {@link sweepLinks}.
@@ -29,9 +29,9 @@ export async function sweepManifests(
     const manifests = await lockUnheldManifests(tx, run.registryId, repositoryId, endedBy, limit);
     let left = repository;
     for (const manifest of manifests) {
-      await removeManifest(backend, tx, left, manifest);
-      left = { ...left, manifestCount: left.manifestCount - 1 };
+      ({ left } = await removeManifest(backend, tx, left, manifest));
     }
-    return manifests.length;
+    // None, where somebody took hold of them between the two looks: there may be others elsewhere.
+    return Math.max(manifests.length, 1);
   });
 }

@@ -1,8 +1,10 @@
-import { listBlobDigests } from "../metadata/manifests.ts";
+import { listBlobEdges } from "../metadata/manifest-pages.ts";
 import {
   type CollectableLink,
   type CollectableManifest,
   countPushes,
+  type GarbagePlace,
+  listCollectableManifests,
   listHeldManifests,
   listLinkCounts,
   listLinks,
@@ -54,8 +56,8 @@ export async function previewGarbageCollection(
   const { db, now } = backend;
   const pushes = await countPushes(db, registry.id, now());
   const isQuiet = pushes.writeTokens === 0 && pushes.uploads === 0;
-  const everything = await outlook(backend, registry, type, Number.MAX_SAFE_INTEGER);
-  const going = isQuiet ? everything : await outlook(backend, registry, type, now());
+  const everything = await outlook(backend, { registryId: registry.id }, type, Number.MAX_SAFE_INTEGER);
+  const going = isQuiet ? everything : await outlook(backend, { registryId: registry.id }, type, now());
   const names = await listRepositoryNames(db, [...going.repositories.keys()]);
   const nameOf = (id: number) => names.get(id) as RepositoryName;
   return {
@@ -82,7 +84,7 @@ export async function previewGarbageCollection(
   };
 }
 
-interface Outlook {
+export interface Outlook {
   manifests: CollectableManifest[];
   blobs: number;
   bytes: number;
@@ -90,12 +92,16 @@ interface Outlook {
   repositories: Map<number, { manifests: number; blobs: number; bytes: number }>;
 }
 
-/** What goes where leases count until `endedBy`: the sweeps, played through without a write. */
-async function outlook(
+/**
+ * What goes where leases count until `endedBy`: the sweeps, played through without a write. `lostTags` says how many tags
+ * manifests are thought to have lost before.
+ */
+export async function outlook(
   { db }: Backend,
-  registry: Registry,
+  place: GarbagePlace,
   type: GarbageCollectionType,
   endedBy: number,
+  lostTags: ReadonlyMap<number, number> = new Map(),
 ): Promise<Outlook> {
   const result: Outlook = { manifests: [], blobs: 0, bytes: 0, lastLease: 0, repositories: new Map() };
   const tallyOf = (id: number) => {
@@ -106,14 +112,19 @@ async function outlook(
 
   const references = new Map<number, Map<Digest, number>>();
   if (deletesManifests(type)) {
-    for await (const manifest of doomedManifests()) {
-      result.manifests.push(manifest);
-      result.lastLease = Math.max(result.lastLease, manifest.leasedUntil);
-      tallyOf(manifest.repositoryId).manifests += 1;
+    for await (const manifests of doomedManifests()) {
+      const repositoryOf = new Map<number, number>();
+      for (const manifest of manifests) {
+        result.manifests.push(manifest);
+        result.lastLease = Math.max(result.lastLease, manifest.leasedUntil);
+        tallyOf(manifest.repositoryId).manifests += 1;
+        repositoryOf.set(manifest.id, manifest.repositoryId);
+      }
       if (!deletesBlobs(type)) continue;
-      const counts = references.get(manifest.repositoryId) ?? new Map<Digest, number>();
-      references.set(manifest.repositoryId, counts);
-      for (const digest of await listBlobDigests(db, manifest.id)) {
+      for (const { manifestId, digest } of await listBlobEdges(db, [...repositoryOf.keys()])) {
+        const repositoryId = repositoryOf.get(manifestId) as number;
+        const counts = references.get(repositoryId) ?? new Map<Digest, number>();
+        references.set(repositoryId, counts);
         counts.set(digest, (counts.get(digest) ?? 0) + 1);
       }
     }
@@ -129,7 +140,7 @@ async function outlook(
       unlinked.set(blobId, { times: (unlinked.get(blobId)?.times ?? 0) + 1, sizeBytes });
     }
     // The registry's usage falls by a blob when the last of its repositories lets go of it.
-    const linkCounts = await listLinkCounts(db, registry.id, [...unlinked.keys()]);
+    const linkCounts = await listLinkCounts(db, place.registryId, [...unlinked.keys()]);
     for (const [blobId, { times, sizeBytes }] of unlinked) {
       if (linkCounts.get(blobId) !== times) continue;
       result.blobs += 1;
@@ -138,28 +149,39 @@ async function outlook(
   }
   return result;
 
-  async function* doomedManifests(): AsyncGenerator<CollectableManifest> {
-    const lost = new Map<number, number>();
+  async function* doomedManifests(): AsyncGenerator<CollectableManifest[]> {
+    const lost = new Map(lostTags);
+    const untagged = await listCollectableManifests(db, [...lostTags.keys()]);
+    yield* doom(untagged.filter(({ id, holderCount }) => lostTags.get(id) === holderCount));
     for (let after = 0; ; ) {
-      const page = await listUnheldManifests(db, registry.id, after, PAGE);
+      const page = await listUnheldManifests(db, place, after, PAGE);
       if (page.length === 0) return;
       after = page.at(-1)?.id ?? after;
-      const queue = page.filter((manifest) => manifest.leasedUntil <= endedBy);
-      for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-        yield next;
-        for (const held of await listHeldManifests(db, next)) {
+      yield* doom(page);
+    }
+
+    /** These, as far as no lease keeps them, and what nothing holds once they are gone. */
+    async function* doom(manifests: readonly CollectableManifest[]): AsyncGenerator<CollectableManifest[]> {
+      const queue = manifests.filter((manifest) => manifest.leasedUntil <= endedBy);
+      while (queue.length > 0) {
+        const some = queue.splice(0, PAGE);
+        yield some;
+        for (const held of await listHeldManifests(
+          db,
+          some.map(({ id }) => id),
+        )) {
           const holdersLost = (lost.get(held.id) ?? 0) + 1;
           lost.set(held.id, holdersLost);
           if (holdersLost === held.holderCount && held.leasedUntil <= endedBy) queue.push(held);
         }
+        await nextTurn();
       }
-      await nextTurn();
     }
   }
 
   async function* doomedLinks(): AsyncGenerator<CollectableLink> {
     for (let after: CollectableLink | undefined; ; ) {
-      const page = await listUnreferencedLinks(db, registry.id, after, PAGE);
+      const page = await listUnreferencedLinks(db, place, after, PAGE);
       yield* page.filter((link) => link.leasedUntil <= endedBy);
       after = page.at(-1);
       if (after === undefined || after.leasedUntil > endedBy) break;

@@ -12,6 +12,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { type Queries, transact, transactRelaxed } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import {
   advanceGarbageCollection,
   findActiveGarbageCollection,
@@ -26,6 +27,7 @@ import {
 import { lockRegistry, type Registry, setReadOnly } from "../metadata/registries.ts";
 import { findLastWriteTokenExpiry } from "../metadata/write-tokens.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 import {
   deletesBlobs,
   deletesManifests,
@@ -48,6 +50,13 @@ const MAX_FAILURES = 5;
 const LEASE_MS = 30_000;
 const WAIT_POLL_MS = 500;
 
+export interface WantedRun {
+  type: GarbageCollectionType;
+  writes: Writes;
+  /** Missing where the schedule starts it. */
+  actor?: Actor;
+}
+
 /**
  * Starts a run.
  * @throws {RegistryError} GARBAGE_COLLECTION_ACTIVE, REGISTRY_UNKNOWN
@@ -55,7 +64,7 @@ const WAIT_POLL_MS = 500;
 export async function startGarbageCollection(
   { db, now, wakeup }: Backend,
   registry: Registry,
-  wanted: { type: GarbageCollectionType; writes: Writes },
+  wanted: WantedRun,
 ): Promise<GarbageCollection> {
   const run = await transact(db, async (tx) => {
     if ((await lockRegistry(tx, registry.id)) === undefined) {
@@ -75,14 +84,16 @@ export async function startGarbageCollection(
 }
 
 /** A new run of a locked registry that has no active one. */
-export function insertRun(
+export async function insertRun(
   tx: Queries,
-  registry: Registry,
-  { type, writes }: { type: GarbageCollectionType; writes: Writes },
+  { id: registryId, name: registryName, accountId }: Registry,
+  { type, writes, actor }: WantedRun,
   now: number,
 ): Promise<GarbageCollection> {
-  const { id: registryId, name: registryName } = registry;
-  return insertGarbageCollection(tx, { uuid: randomUUID(), registryId, registryName, type, writes, now });
+  const uuid = randomUUID();
+  const event = { kind: "garbage_collection_start", details: { uuid, type, writes } } as const;
+  await insertEvents(tx, { accountId, registryId, actor }, [event], now);
+  return insertGarbageCollection(tx, { uuid, registryId, registryName, type, writes, now });
 }
 
 /**
@@ -207,12 +218,20 @@ async function move(
   next: GarbageCollectionStatus,
   now: number,
 ): Promise<void> {
-  if (!isActive(next) && run.writes === "pause") {
-    await lockRegistry(tx, run.registryId);
-    if (await advanceGarbageCollection(tx, run, next, now)) await setReadOnly(tx, run.registryId, false);
+  if (isActive(next)) {
+    await advanceGarbageCollection(tx, run, next, now);
     return;
   }
-  await advanceGarbageCollection(tx, run, next, now);
+  const registry = await lockRegistry(tx, run.registryId);
+  if (!(await advanceGarbageCollection(tx, run, next, now))) return;
+  if (run.writes === "pause") await setReadOnly(tx, run.registryId, false);
+  // Hidden meanwhile: nobody looks at its activity.
+  if (registry === undefined) return;
+  const { uuid, type, blobsDeleted, freedBytes } = run;
+  const details = { uuid, type, status: next, blobs_deleted: blobsDeleted, freed_bytes: freedBytes };
+  const event = { kind: "garbage_collection_end", details } as const;
+  const { id: registryId, accountId } = registry;
+  await insertEvents(tx, { accountId, registryId, actor: undefined }, [event], now);
 }
 
 /** Has a failed step tried again after a while; the fifth failure in a row ends the run. */

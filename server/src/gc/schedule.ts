@@ -1,5 +1,6 @@
 import { Cron } from "croner";
 import { transact } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import {
   type GarbageCollectionSettings,
@@ -11,9 +12,13 @@ import {
   takeScheduledRegistry,
 } from "../metadata/registries.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 import type { Writes } from "../model/garbage-collection.ts";
 import type { Backend } from "../registry/backend.ts";
 import { insertRun } from "./run.ts";
+
+/** When a scheduled run that met an active one is tried again. */
+const BUSY_MS = 60_000;
 
 /**
  * When a schedule next starts a run after `now`.
@@ -21,7 +26,8 @@ import { insertRun } from "./run.ts";
  */
 export function nextRunAt(cron: string, now: number): number {
   // Five fields have no seconds: nothing that they say comes round more often than once a minute.
-  if (cron.trim().split(/\s+/).length !== 5) throw invalidCron(cron);
+  // A question mark is no cron's: for the parser it is the present minute, or hour.
+  if (cron.trim().split(/\s+/).length !== 5 || cron.includes("?")) throw invalidCron(cron);
   let next: Date | null;
   try {
     next = new Cron(cron.trim(), { mode: "5-part", timezone: "UTC", paused: true }).nextRun(new Date(now));
@@ -41,6 +47,7 @@ export async function changeGarbageCollectionSettings(
   { db, now }: Backend,
   registry: Registry,
   change: { writes?: Writes | undefined; schedule?: Schedule | undefined },
+  actor: Actor,
 ): Promise<GarbageCollectionSettings> {
   const nextAt = change.schedule === undefined ? undefined : nextRunAt(change.schedule.cron, now());
   return transact(db, async (tx) => {
@@ -53,14 +60,19 @@ export async function changeGarbageCollectionSettings(
       schedule: "schedule" in change ? change.schedule : settings.schedule,
       nextAt: "schedule" in change ? nextAt : settings.nextAt,
     };
+    if (Object.keys(change).length === 0) return settings;
     await putGarbageCollectionSettings(tx, registry.id, changed);
+    const { writes = null, schedule = null } = changed;
+    const event = { kind: "settings_change", details: { garbage_collection: { writes, schedule } } } as const;
+    const { id: registryId, accountId } = registry;
+    await insertEvents(tx, { accountId, registryId, actor }, [event], now());
     return changed;
   });
 }
 
 /**
  * Starts the run of one registry whose schedule is due. One that was missed while the server was down is due once, now;
- * one that meets an active run is left out. Returns how many schedules were looked after.
+ * one that meets an active run waits for it. Returns how many schedules were looked after.
  */
 export async function startScheduledRun({ db, now, wakeup }: Backend): Promise<number> {
   const due = await transact(db, async (tx) => {
@@ -68,11 +80,11 @@ export async function startScheduledRun({ db, now, wakeup }: Backend): Promise<n
     if (taken === undefined) return undefined;
     const { registry, settings } = taken;
     const { schedule } = settings;
-    const nextAt = schedule === undefined ? undefined : nextRunAt(schedule.cron, now());
+    const isBusy = (await findActiveGarbageCollection(tx, registry.id)) !== undefined;
+    const nextAt = schedule && (isBusy ? now() + BUSY_MS : nextRunAt(schedule.cron, now()));
     await putGarbageCollectionSettings(tx, registry.id, { ...settings, nextAt });
-    if (schedule === undefined || (await findActiveGarbageCollection(tx, registry.id)) !== undefined)
-      return taken;
-    await insertRun(tx, registry, { type: schedule.type, writes: "continue" }, now());
+    if (schedule !== undefined && !isBusy)
+      await insertRun(tx, registry, { type: schedule.type, writes: "continue" }, now());
     return taken;
   });
   if (due === undefined) return 0;

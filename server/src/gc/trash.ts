@@ -3,8 +3,9 @@ import { deleteTrash, listDueTrash, postponeTrash, type Trash } from "../metadat
 import { batches, transactRelaxed } from "../metadata/database.ts";
 import { type Backend, storeOf } from "../registry/backend.ts";
 
-/** When bytes that could not be deleted are tried again. */
-const RETRY_MS = 60_000;
+/** When bytes that could not be deleted are tried again: twice as long after each failure, to a limit. */
+const FIRST_RETRY_MS = 60_000;
+const LAST_RETRY_MS = 3_600_000;
 /** How long a little trash waits for more: what goes together shares its syncs, which uploads have to wait for as well. */
 const GATHER_MS = 100;
 /** Few, because requests share the threads that wait for the disk. */
@@ -34,17 +35,20 @@ export async function emptyTrash(backend: Backend, limit: number): Promise<numbe
 async function emptyBatch(backend: Backend, batch: readonly Trash[]): Promise<unknown[]> {
   const { db, now } = backend;
   const outcomes = await Promise.allSettled(
-    batch.map(({ region, storageKey, staged }) => storeOf(backend, region).delete(storageKey, staged)),
+    batch.map(async ({ region, storageKey, staged }) => storeOf(backend, region).delete(storageKey, staged)),
   );
   const failed = batch.filter((_, index) => outcomes[index]?.status === "rejected");
   // The rows go last: in the other order a crash would leave bytes that no row names.
   await transactRelaxed(db, async (tx) => {
-    await deleteTrash(tx, idsOf(batch.filter((trash) => !failed.includes(trash))));
-    await postponeTrash(tx, idsOf(failed), now() + RETRY_MS);
+    const gone = batch.filter((trash) => !failed.includes(trash));
+    await deleteTrash(
+      tx,
+      gone.map(({ id }) => id),
+    );
+    for (const { id, failures } of failed) {
+      const wait = Math.min(FIRST_RETRY_MS * 2 ** failures, LAST_RETRY_MS);
+      await postponeTrash(tx, id, now() + wait);
+    }
   });
   return outcomes.filter((outcome) => outcome.status === "rejected").map((outcome) => outcome.reason);
-}
-
-function idsOf(trash: readonly Trash[]): number[] {
-  return trash.map(({ id }) => id);
 }

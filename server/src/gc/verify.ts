@@ -36,7 +36,7 @@ export type { Finding } from "../metadata/verification.ts";
 export interface VerifyProgress {
   stage: "rows" | "manifests" | "blobs" | "files";
   done: number;
-  total: number | undefined;
+  total: number;
 }
 
 export interface VerifyOptions {
@@ -228,10 +228,11 @@ async function verifyFiles(
   onFinding: (finding: Finding) => void,
   onProgress: (progress: VerifyProgress) => void,
 ): Promise<void> {
+  const { blobs: total } = await sumStoredBlobs(backend.db);
   let done = 0;
   const count = (files: number) => {
     done += files;
-    onProgress({ stage: "files", done, total: undefined });
+    onProgress({ stage: "files", done, total: Math.max(total, done) });
   };
   for await (const { region, keys } of unnamedFiles(backend, count)) {
     for (const key of keys) {

@@ -18,6 +18,7 @@ export interface ApiToken {
   id: number;
   accountId: number;
   kind: ApiTokenKind;
+  name: string;
   scopes: ReadonlySet<TokenScope>;
   /** The only registry that it opens, or `undefined` for all of its account's. */
   registryId: number | undefined;
@@ -142,6 +143,7 @@ const TOKEN_COLUMNS = [
   "id",
   "account_id",
   "kind",
+  "name",
   "scopes",
   "registry_id",
   "expires_at",
@@ -160,6 +162,7 @@ export const JOINED_TOKEN_COLUMNS = [
   "api_token.id as token_id",
   "api_token.account_id as token_account_id",
   "api_token.kind as token_kind",
+  "api_token.name as token_name",
   "api_token.scopes as token_scopes",
   "api_token.registry_id as token_registry_id",
   "api_token.expires_at as token_expires_at",
@@ -331,6 +334,7 @@ export function toJoinedApiToken(row: JoinedTokenColumns): ApiToken | undefined 
     id: row.token_id,
     account_id: row.token_account_id,
     kind: row.token_kind,
+    name: row.token_name,
     scopes: row.token_scopes,
     registry_id: row.token_registry_id,
     expires_at: row.token_expires_at,
@@ -346,6 +350,7 @@ function toApiToken(row: TokenColumns): ApiToken {
     id: row.id,
     accountId: row.account_id,
     kind: row.kind,
+    name: row.name,
     scopes: scopesOf.memo(row.scopes),
     registryId: row.registry_id ?? undefined,
     expiresAt: row.expires_at ?? undefined,

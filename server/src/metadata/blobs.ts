@@ -141,13 +141,15 @@ export interface Trash {
   region: Region;
   storageKey: StorageKey;
   staged: Staged | undefined;
+  /** How often its bytes could not be deleted. */
+  failures: number;
 }
 
 /** Up to `limit` keys whose time has come. */
 export async function listDueTrash(db: Queries, now: number, limit: number): Promise<Trash[]> {
   const rows = await db
     .selectFrom("trash")
-    .select(["id", "region", "storage_key as storageKey", "staged"])
+    .select(["id", "region", "storage_key as storageKey", "staged", "failures"])
     .where("delete_after", "<=", now)
     .orderBy("delete_after")
     .limit(limit)
@@ -159,11 +161,13 @@ export async function listDueTrash(db: Queries, now: number, limit: number): Pro
   }));
 }
 
-/** Has keys whose bytes could not be deleted wait. */
-export async function postponeTrash(db: Queries, ids: readonly number[], until: number): Promise<void> {
-  for await (const batch of batches([...ids].sort((a, b) => a - b))) {
-    await db.updateTable("trash").set({ delete_after: until }).where("id", "in", batch).execute();
-  }
+/** Has a key whose bytes could not be deleted wait. */
+export async function postponeTrash(db: Queries, id: number, until: number): Promise<void> {
+  await db
+    .updateTable("trash")
+    .set((eb) => ({ delete_after: until, failures: eb("failures", "+", 1) }))
+    .where("id", "=", id)
+    .execute();
 }
 
 export async function deleteTrash(db: Queries, ids: readonly number[]): Promise<void> {
@@ -184,26 +188,33 @@ const registryBlobCount = prepared((db, { registryId, blobId }: { registryId: nu
     .returning("link_count as linkCount"),
 );
 
-/** Counts one more link of the blob in the registry. Returns whether it is the registry's first. */
-export async function linkRegistryBlob(db: Queries, registryId: number, blobId: number): Promise<boolean> {
+/** Counts one more link of the blob in the registry. Returns how many there then are. */
+export async function linkRegistryBlob(db: Queries, registryId: number, blobId: number): Promise<number> {
   const [row] = await registryBlobCount(db, { registryId, blobId });
-  return row?.linkCount === 1;
+  if (row === undefined) throw new Error("a row that was inserted or updated is returned");
+  return row.linkCount;
 }
 
-/**
- * Counts one link less for each blob that is named, as often as it is named. Returns how many blobs that leaves the
- * registry without, and their bytes.
- */
+/** A blob of which a registry has lost links. */
+export interface UnlinkedBlob {
+  id: number;
+  sizeBytes: number;
+  /** Of those that are left. */
+  linkCount: number;
+  /** How many it lost. */
+  times: number;
+}
+
+/** Counts one link less for each blob that is named, as often as it is named. */
 export async function unlinkRegistryBlobs(
   db: Queries,
   registryId: number,
   blobIds: readonly number[],
-): Promise<{ blobs: number; bytes: number }> {
+): Promise<UnlinkedBlob[]> {
   const timesOf = new Map<number, number>();
   for (const id of blobIds) timesOf.set(id, (timesOf.get(id) ?? 0) + 1);
   const ids = [...timesOf.keys()].sort((a, b) => a - b);
-  let blobs = 0;
-  let bytes = 0;
+  const unlinked: UnlinkedBlob[] = [];
   for await (const batch of batches(ids)) {
     await db
       .selectFrom("registry_blob")
@@ -221,28 +232,20 @@ export async function unlinkRegistryBlobs(
         .where("blob_id", "in", some)
         .execute();
     }
-    const gone = await db
+    const rows = await db
+      .selectFrom("registry_blob")
+      .innerJoin("blob", "blob.id", "registry_blob.blob_id")
+      .select(["blob.id as id", "blob.size_bytes as sizeBytes", "registry_blob.link_count as linkCount"])
+      .where("registry_blob.registry_id", "=", registryId)
+      .where("registry_blob.blob_id", "in", batch)
+      .execute();
+    unlinked.push(...rows.map((row) => ({ ...row, times: timesOf.get(row.id) ?? 1 })));
+    await db
       .deleteFrom("registry_blob")
       .where("registry_id", "=", registryId)
       .where("blob_id", "in", batch)
       .where("link_count", "=", 0)
-      .returning("blob_id as blobId")
       .execute();
-    if (gone.length === 0) continue;
-    blobs += gone.length;
-    bytes += await sumBlobSizes(
-      db,
-      gone.map((row) => row.blobId),
-    );
   }
-  return { blobs, bytes };
-}
-
-async function sumBlobSizes(db: Queries, ids: readonly number[]): Promise<number> {
-  const row = await db
-    .selectFrom("blob")
-    .select((eb) => eb.fn.sum<number | string>("size_bytes").as("bytes"))
-    .where("id", "in", ids)
-    .executeTakeFirst();
-  return Number(row?.bytes ?? 0);
+  return unlinked;
 }

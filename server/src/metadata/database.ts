@@ -14,6 +14,7 @@ export type Queries = Kysely<Schema>;
 
 /** How an engine differs, beyond its dialect. */
 export interface Engine {
+  name: "SQLite" | "PostgreSQL";
   dialect: Dialect;
   /** Resolves when all that was committed before the call is on disk. */
   durable(): Promise<void>;
@@ -46,6 +47,10 @@ export class Database extends Kysely<Schema> {
 
   now(): number {
     return this.#engine.now();
+  }
+
+  get name(): Engine["name"] {
+    return this.#engine.name;
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -214,19 +214,57 @@ export async function deleteUnreferencedLink(
   db: Queries,
   repositoryId: number,
   digest: Digest,
-): Promise<{ blobId: number | null } | undefined> {
+): Promise<RemovedLink | undefined> {
   return db
     .deleteFrom("repository_blob")
     .where("repository_id", "=", repositoryId)
     .where("digest", "=", digest)
     .where("reference_count", "=", 0)
-    .returning("blob_id as blobId")
+    .returning(["repository_id as repositoryId", "blob_id as blobId"])
     .executeTakeFirst();
 }
 
-/** A link that is gone: what it was to which blob, if it had one. */
+/** A link that is gone: whose it was, and to which blob, if it had one. */
 export interface RemovedLink {
+  repositoryId: number;
   blobId: number | null;
+}
+
+/** Which repositories of a registry link these blobs. */
+export async function listLinksOfBlobs(
+  db: Queries,
+  registryId: number,
+  blobIds: readonly number[],
+): Promise<{ blobId: number; repositoryId: number }[]> {
+  const links: { blobId: number; repositoryId: number }[] = [];
+  for await (const batch of batches(blobIds)) {
+    const rows = await db
+      .selectFrom("repository_blob")
+      .select(["blob_id as blobId", "repository_id as repositoryId"])
+      .where("blob_id", "in", batch)
+      .where("registry_id", "=", registryId)
+      .execute();
+    links.push(...rows.map((row) => ({ ...row, blobId: row.blobId as number })));
+  }
+  return links;
+}
+
+/** Another repository of the registry than this one that links a blob. */
+export async function findOtherLink(
+  db: Queries,
+  registryId: number,
+  repositoryId: number,
+  blobId: number,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("repository_blob")
+    .select("repository_id as repositoryId")
+    .where("blob_id", "=", blobId)
+    .where("registry_id", "=", registryId)
+    .where("repository_id", "<>", repositoryId)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.repositoryId;
 }
 
 /**
@@ -259,7 +297,7 @@ export async function deleteUnreferencedLinks(
           .$asTuple("repository_id", "digest"),
       ),
     )
-    .returning("blob_id as blobId")
+    .returning(["repository_id as repositoryId", "blob_id as blobId"])
     .execute();
 }
 
@@ -281,6 +319,6 @@ export async function deleteLinksOf(
         .limit(limit)
         .forUpdate(),
     )
-    .returning("blob_id as blobId")
+    .returning(["repository_id as repositoryId", "blob_id as blobId"])
     .execute();
 }

@@ -1,7 +1,9 @@
 import type { Insertable } from "kysely";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { Digest } from "../model/digest.ts";
+import { writeEvidence } from "../model/evidence.ts";
 import type { Manifest } from "../model/manifest.ts";
+import { isImageManifest } from "../model/media-type.ts";
 import type { TagName } from "../model/name.ts";
 import { batches, type Queries } from "./database.ts";
 import { later } from "./later.ts";
@@ -112,6 +114,7 @@ const manifestRenewal = prepared(
       .set({
         leased_until: later("leased_until", values.leasedUntil),
         measure_after: 0,
+        describe_after: 0,
         updated_at: values.now,
       })
       .where("repository_id", "=", values.repositoryId)
@@ -120,8 +123,8 @@ const manifestRenewal = prepared(
 );
 
 /**
- * Says that a manifest that is here was pushed again: its uncompressed size is looked at again too, because what it names
- * may be here only now. Returns what it is, or `undefined` where it is not here.
+ * Says that a manifest that is here was pushed again: its uncompressed size and its config are looked at again too, because
+ * what it names may be here only now. Returns what it is, or `undefined` where it is not here.
  */
 export async function renewManifest(
   db: Queries,
@@ -157,6 +160,8 @@ const manifestInsertion = prepared((db, row: Insertable<ManifestRow>) =>
       artifact_type: row.artifact_type,
       compressed_size_bytes: row.compressed_size_bytes,
       depth: row.depth,
+      evidence: row.evidence,
+      describe_after: row.describe_after,
       holder_count: row.holder_count,
       leased_until: row.leased_until,
       created_at: row.created_at,
@@ -183,6 +188,9 @@ export async function insertManifest(db: Queries, row: NewManifest): Promise<num
     artifact_type: manifest.artifactType ?? null,
     compressed_size_bytes: row.compressedSizeBytes,
     depth: row.depth,
+    evidence: writeEvidence(manifest.evidence),
+    // Only an image's config is still to be read.
+    describe_after: isImageManifest(manifest.mediaType) ? 0 : null,
     holder_count: row.holderCount,
     leased_until: row.leasedUntil,
     created_at: row.now,
@@ -224,6 +232,8 @@ async function insertChildEdges(
     repository_id: repositoryId,
     digest: child.digest,
     position,
+    platform: child.platform ?? null,
+    attests: child.attests ?? null,
   }));
   for await (const batch of batches(rows)) await db.insertInto("manifest_child").values(batch).execute();
 }
@@ -327,6 +337,21 @@ const referrerHolderCount = prepared(
       .where("repository_id", "=", values.repositoryId)
       .where("subject", "=", values.subject),
 );
+
+/** Adds to the holder counts of manifests, as often as each is named. */
+export async function countHolders(db: Queries, ids: readonly number[], change: 1 | -1): Promise<void> {
+  const timesOf = new Map<number, number>();
+  for (const id of ids) timesOf.set(id, (timesOf.get(id) ?? 0) + 1);
+  for (const [times, some] of Map.groupBy(timesOf.keys(), (id) => timesOf.get(id) ?? 1)) {
+    for await (const batch of batches(some)) {
+      await db
+        .updateTable("manifest")
+        .set((eb) => ({ holder_count: eb("holder_count", "+", times * change) }))
+        .where("id", "in", batch)
+        .execute();
+    }
+  }
+}
 
 /** Adds to the holder counts of the manifests that a manifest holds: its children, and the referrers of it. */
 export async function countHeld(

@@ -36,6 +36,7 @@ export async function openPostgres(url: string, { readOnly = false } = {}): Prom
     });
     await clock.set();
     return {
+      name: "PostgreSQL",
       dialect,
       durable: async () => {},
       now: () => clock.now(),

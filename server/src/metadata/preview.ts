@@ -3,6 +3,12 @@ import type { Digest } from "../model/digest.ts";
 import type { RepositoryName } from "../model/name.ts";
 import { batches, type Queries } from "./database.ts";
 
+/** Where garbage is looked for: in a registry, or in one of its repositories alone. */
+export interface GarbagePlace {
+  registryId: number;
+  repositoryId?: number | undefined;
+}
+
 /** A manifest as a collection sees it. */
 export interface CollectableManifest {
   id: number;
@@ -46,30 +52,44 @@ const LINK = [
 /** Manifests that nothing holds, after an id. */
 export async function listUnheldManifests(
   db: Queries,
-  registryId: number,
+  { registryId, repositoryId }: GarbagePlace,
   after: number,
   limit: number,
 ): Promise<CollectableManifest[]> {
+  const query = db
+    .selectFrom("manifest")
+    .innerJoin("repository", "repository.id", "manifest.repository_id")
+    .select(MANIFEST)
+    .where("manifest.registry_id", "=", registryId)
+    // A literal: a partial index is not chosen for a parameter.
+    .where((eb) => eb("manifest.holder_count", "=", eb.lit(0)))
+    .where("manifest.id", ">", after)
+    .where("repository.deleted_at", "is", null)
+    .orderBy("manifest.id")
+    .limit(limit);
   return (
-    db
-      .selectFrom("manifest")
-      .innerJoin("repository", "repository.id", "manifest.repository_id")
-      .select(MANIFEST)
-      .where("manifest.registry_id", "=", registryId)
-      // A literal: a partial index is not chosen for a parameter.
-      .where((eb) => eb("manifest.holder_count", "=", eb.lit(0)))
-      .where("manifest.id", ">", after)
-      .where("repository.deleted_at", "is", null)
-      .orderBy("manifest.id")
-      .limit(limit)
-      .execute()
-  );
+    repositoryId === undefined ? query : query.where("manifest.repository_id", "=", repositoryId)
+  ).execute();
 }
 
-/** The manifests that a manifest holds: its children, and its referrers, as far as they are here. */
+export async function listCollectableManifests(
+  db: Queries,
+  ids: readonly number[],
+): Promise<CollectableManifest[]> {
+  const manifests: CollectableManifest[] = [];
+  for await (const batch of batches(ids)) {
+    manifests.push(...(await db.selectFrom("manifest").select(MANIFEST).where("id", "in", batch).execute()));
+  }
+  return manifests;
+}
+
+/**
+ * The manifests that some manifests hold: their children, and their referrers, as far as they are here. One is named as
+ * often as it is held.
+ */
 export async function listHeldManifests(
   db: Queries,
-  holder: Pick<CollectableManifest, "id" | "repositoryId" | "digest">,
+  holderIds: readonly number[],
 ): Promise<CollectableManifest[]> {
   const children = await db
     .selectFrom("manifest_child as child")
@@ -79,13 +99,17 @@ export async function listHeldManifests(
         .onRef("manifest.digest", "=", "child.digest"),
     )
     .select(MANIFEST)
-    .where("child.manifest_id", "=", holder.id)
+    .where("child.manifest_id", "in", holderIds)
     .execute();
   const referrers = await db
-    .selectFrom("manifest")
+    .selectFrom("manifest as holder")
+    .innerJoin("manifest", (join) =>
+      join
+        .onRef("manifest.repository_id", "=", "holder.repository_id")
+        .onRef("manifest.subject", "=", "holder.digest"),
+    )
     .select(MANIFEST)
-    .where("repository_id", "=", holder.repositoryId)
-    .where("subject", "=", holder.digest)
+    .where("holder.id", "in", holderIds)
     .execute();
   return [...children, ...referrers];
 }
@@ -93,20 +117,23 @@ export async function listHeldManifests(
 /** Links that no manifest needs, after a place in their order. */
 export async function listUnreferencedLinks(
   db: Queries,
-  registryId: number,
+  { registryId, repositoryId }: GarbagePlace,
   after: { leasedUntil: number; repositoryId: number; digest: Digest } | undefined,
   limit: number,
 ): Promise<CollectableLink[]> {
   let query = db
     .selectFrom("repository_blob as link")
+    .innerJoin("repository", "repository.id", "link.repository_id")
     .leftJoin("blob", "blob.id", "link.blob_id")
     .select(LINK)
     .where("link.registry_id", "=", registryId)
     .where((eb) => eb("link.reference_count", "=", eb.lit(0)))
+    .where("repository.deleted_at", "is", null)
     .orderBy("link.leased_until")
     .orderBy("link.repository_id")
     .orderBy("link.digest")
     .limit(limit);
+  if (repositoryId !== undefined) query = query.where("link.repository_id", "=", repositoryId);
   if (after !== undefined) {
     query = query.where((eb) =>
       eb(

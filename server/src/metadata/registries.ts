@@ -353,30 +353,48 @@ function toUsage(row: {
   };
 }
 
-interface RegistryChange {
-  registryId: number;
-  bytes: number;
-  repositories: number;
-  taggedRepositories: number;
+/** What is to be added to a registry's counters, and to the sizes of one of its repositories. */
+export interface RegistryChange {
+  bytes?: number;
+  repositories?: number;
+  taggedRepositories?: number;
+  repositoryId?: number;
+  repositoryBytes?: number;
+  repositoryUniqueBytes?: number;
 }
 
-const changeInsertion = prepared((db, change: RegistryChange) =>
+interface ChangeValues extends Required<Omit<RegistryChange, "repositoryId">> {
+  registryId: number;
+  repositoryId: number | null;
+}
+
+const changeInsertion = prepared((db, change: ChangeValues) =>
   db.insertInto("registry_change").values({
     registry_id: change.registryId,
     storage_usage_bytes: change.bytes,
     repository_count: change.repositories,
     tagged_repository_count: change.taggedRepositories,
+    repository_id: change.repositoryId,
+    repository_size_bytes: change.repositoryBytes,
+    repository_unique_bytes: change.repositoryUniqueBytes,
   }),
 );
 
-/** Records what is to be added to a registry's counters. */
-export async function insertRegistryChange(
+const NO_CHANGE = {
+  bytes: 0,
+  repositories: 0,
+  taggedRepositories: 0,
+  repositoryId: null,
+  repositoryBytes: 0,
+  repositoryUniqueBytes: 0,
+} as const;
+
+export async function insertRegistryChanges(
   db: Queries,
   registryId: number,
-  change: { bytes?: number; repositories?: number; taggedRepositories?: number },
+  changes: readonly RegistryChange[],
 ): Promise<void> {
-  const { bytes = 0, repositories = 0, taggedRepositories = 0 } = change;
-  await changeInsertion(db, { registryId, bytes, repositories, taggedRepositories });
+  for (const change of changes) await changeInsertion(db, { ...NO_CHANGE, ...change, registryId });
 }
 
 /** A registry that has changes to fold, if any has. */
@@ -409,23 +427,44 @@ export async function foldRegistryChanges(
         .forUpdate()
         .skipLocked(),
     )
-    .returning(["storage_usage_bytes", "repository_count", "tagged_repository_count"])
+    .returning([
+      "storage_usage_bytes",
+      "repository_count",
+      "tagged_repository_count",
+      "repository_id",
+      "repository_size_bytes",
+      "repository_unique_bytes",
+    ])
     .execute();
   if (changes.length === 0) return 0;
-  const sumOf = (column: keyof (typeof changes)[number]) =>
-    changes.reduce((sum, change) => sum + change[column], 0);
-  const bytes = sumOf("storage_usage_bytes");
+  const bytes = sumOf(changes, "storage_usage_bytes");
   await db
     .updateTable("registry")
     .set((eb) => ({
       storage_usage_bytes: eb("storage_usage_bytes", "+", bytes),
-      repository_count: eb("repository_count", "+", sumOf("repository_count")),
-      tagged_repository_count: eb("tagged_repository_count", "+", sumOf("tagged_repository_count")),
+      repository_count: eb("repository_count", "+", sumOf(changes, "repository_count")),
+      tagged_repository_count: eb("tagged_repository_count", "+", sumOf(changes, "tagged_repository_count")),
       storage_usage_updated_at: bytes === 0 ? eb.ref("storage_usage_updated_at") : now,
     }))
     .where("id", "=", registryId)
     .execute();
+  const ofRepositories = Map.groupBy(changes, (change) => change.repository_id);
+  for (const [id, some] of [...ofRepositories].sort(([a], [b]) => (a ?? 0) - (b ?? 0))) {
+    if (id === null) continue;
+    await db
+      .updateTable("repository")
+      .set((eb) => ({
+        size_bytes: eb("size_bytes", "+", sumOf(some, "repository_size_bytes")),
+        unique_bytes: eb("unique_bytes", "+", sumOf(some, "repository_unique_bytes")),
+      }))
+      .where("id", "=", id)
+      .execute();
+  }
   return changes.length;
+}
+
+function sumOf<Column extends string>(rows: readonly Record<Column, number>[], column: Column): number {
+  return rows.reduce((sum, row) => sum + row[column], 0);
 }
 
 interface RegistryColumns {

@@ -2,6 +2,7 @@ import type { Digest } from "../model/digest.ts";
 import type { RepositoryName, RepositoryPath } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { Queries } from "./database.ts";
+import { later } from "./later.ts";
 import { prepared } from "./prepared.ts";
 
 export interface Repository {
@@ -115,11 +116,20 @@ export async function isPublicRepository(
   return row?.public === 1;
 }
 
+interface RepositoryChange {
+  tags: number;
+  manifests: number;
+  /** 0: nothing was pushed. */
+  pushedAt: number;
+  now: number;
+}
+
 const repositoryCount = prepared(
-  (db, { id, tags, manifests, now }: { id: number; tags: number; manifests: number; now: number }) =>
+  (db, { id, tags, manifests, pushedAt, now }: RepositoryChange & { id: number }) =>
     db
       .updateTable("repository")
       .set((eb) => ({
+        pushed_at: later("pushed_at", pushedAt),
         tag_count: eb("tag_count", "+", tags),
         manifest_count: eb("manifest_count", "+", manifests),
         updated_at: now,
@@ -128,11 +138,7 @@ const repositoryCount = prepared(
 );
 
 /** Adds to a locked repository's counters. */
-export async function countInRepository(
-  db: Queries,
-  id: number,
-  change: { tags: number; manifests: number; now: number },
-): Promise<void> {
+export async function countInRepository(db: Queries, id: number, change: RepositoryChange): Promise<void> {
   await repositoryCount(db, { id, ...change });
 }
 
@@ -168,6 +174,7 @@ export async function findRepositoryWithBlob(
 
 /** What an owner has set of a repository. */
 export interface RepositorySettings {
+  description: string | undefined;
   /** Whether anybody may pull from it, as far as its own setting goes. */
   isPublic: boolean;
   /** Whether manifests are accepted without their content; `undefined`: as the installation has it. */
@@ -175,23 +182,31 @@ export interface RepositorySettings {
 }
 
 const repositorySettings = prepared((db, { id }: { id: number }) =>
-  db.selectFrom("repository").select(["public", "sparse"]).where("id", "=", id),
+  db.selectFrom("repository").select(["description", "public", "sparse"]).where("id", "=", id),
 );
 
 export async function getRepositorySettings(db: Queries, id: number): Promise<RepositorySettings> {
   const [row] = await repositorySettings(db, { id });
   if (row === undefined) throw new Error(`there is no repository ${id}`);
-  return { isPublic: row.public !== 0, sparse: row.sparse === null ? undefined : row.sparse !== 0 };
+  return {
+    description: row.description ?? undefined,
+    isPublic: row.public !== 0,
+    sparse: row.sparse === null ? undefined : row.sparse !== 0,
+  };
 }
 
 export async function putRepositorySettings(
   db: Queries,
   id: number,
-  { isPublic, sparse }: RepositorySettings,
+  { description, isPublic, sparse }: RepositorySettings,
 ): Promise<void> {
   await db
     .updateTable("repository")
-    .set({ public: Number(isPublic), sparse: sparse === undefined ? null : Number(sparse) })
+    .set({
+      description: description ?? null,
+      public: Number(isPublic),
+      sparse: sparse === undefined ? null : Number(sparse),
+    })
     .where("id", "=", id)
     .execute();
 }

@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { Digest } from "../model/digest.ts";
+import type { EventKind } from "../model/event.ts";
 import type { GarbageCollectionStatus, GarbageCollectionType, Writes } from "../model/garbage-collection.ts";
 import type { AccountName, RegistryName, RepositoryName, TagName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
@@ -32,6 +33,11 @@ export interface Schema {
   upload_session: UploadSessionRow;
   garbage_collection: GarbageCollectionRow;
   event: EventRow;
+  panel_session: PanelSessionRow;
+  setup_link: SetupLinkRow;
+  registry_day: RegistryDayRow;
+  tag_deletion: TagDeletionRow;
+  deleted_tag: DeletedTagRow;
   job: JobRow;
   signing_key: SigningKeyRow;
 }
@@ -104,6 +110,9 @@ export interface RegistryChangeRow {
   storage_usage_bytes: number;
   repository_count: number;
   tagged_repository_count: Generated<number>;
+  repository_id: Generated<number | null>;
+  repository_size_bytes: Generated<number>;
+  repository_unique_bytes: Generated<number>;
 }
 
 export interface RegistryBlobRow {
@@ -126,6 +135,12 @@ export interface RepositoryRow {
   tag_count: Generated<number>;
   manifest_count: Generated<number>;
   sparse: Generated<number | null>;
+  description: Generated<string | null>;
+  pushed_at: Generated<number>;
+  pulled_at: Generated<number>;
+  pull_count: Generated<number>;
+  size_bytes: Generated<number>;
+  unique_bytes: Generated<number>;
   created_at: number;
   updated_at: number;
   deleted_at: number | null;
@@ -146,6 +161,9 @@ export interface ManifestRow {
   leased_until: number;
   depth: Generated<number>;
   measure_after: Generated<number | null>;
+  evidence: Generated<string | null>;
+  platform: Generated<string | null>;
+  describe_after: Generated<number | null>;
   created_at: number;
   updated_at: number;
 }
@@ -170,12 +188,18 @@ export interface ManifestChildRow {
   repository_id: number;
   digest: Digest;
   position: number;
+  platform: Generated<string | null>;
+  attests: Generated<Digest | null>;
 }
 
 export interface TagRow {
   repository_id: number;
   name: TagName;
   manifest_id: number;
+  natural_key: Generated<string>;
+  size_bytes: Generated<number>;
+  pulled_at: Generated<number>;
+  pull_count: Generated<number>;
   created_at: number;
   updated_at: number;
 }
@@ -212,6 +236,7 @@ export interface TrashRow {
   storage_key: string;
   staged: string | null;
   delete_after: number;
+  failures: Generated<number>;
 }
 
 export interface UploadSessionRow {
@@ -249,9 +274,46 @@ export interface EventRow {
   id: Generated<number>;
   account_id: number;
   registry_id: number | null;
-  kind: string;
+  kind: EventKind;
+  repository_name: Generated<RepositoryName | null>;
   payload: string;
   created_at: number;
+}
+
+export interface PanelSessionRow {
+  sha256: string;
+  api_token_id: number;
+  expires_at: number;
+  created_at: number;
+}
+
+export interface SetupLinkRow {
+  sha256: string;
+  expires_at: number;
+}
+
+export interface RegistryDayRow {
+  registry_id: number;
+  day: number;
+  pulls: number;
+  pushes: number;
+}
+
+export interface TagDeletionRow {
+  id: string;
+  repository_id: number;
+  undo_until: number;
+}
+
+export interface DeletedTagRow {
+  tag_deletion_id: string;
+  repository_id: number;
+  name: TagName;
+  manifest_id: number;
+  created_at: number;
+  updated_at: number;
+  pulled_at: number;
+  pull_count: number;
 }
 
 export interface JobRow {

@@ -48,6 +48,7 @@ export async function openSqlite(path: string): Promise<Engine> {
   // Nothing is: what a process that was killed had committed lies in the log, and perhaps not on the disk.
   let flushed = -1;
   return {
+    name: "SQLite",
     dialect: dialect(reader, writer, turns),
     async durable() {
       const commits = writer.commits;
@@ -70,6 +71,7 @@ export async function openSqlite(path: string): Promise<Engine> {
 export async function openSqliteForReading(path: string): Promise<Engine> {
   const reader = new Connection(path, { readOnly: true });
   return {
+    name: "SQLite",
     dialect: dialect(reader, reader),
     durable: async () => {},
     now: Date.now,
@@ -150,11 +152,11 @@ class Connection {
 
   begin(): void {
     this.#wrote = false;
-    this.#db.exec(this.#readOnly ? "BEGIN" : "BEGIN IMMEDIATE");
+    this.#prepare(this.#readOnly ? "BEGIN" : "BEGIN IMMEDIATE").statement.run();
   }
 
   commit(): void {
-    this.#db.exec("COMMIT");
+    this.#prepare("COMMIT").statement.run();
     if (this.#wrote) this.commits++;
   }
 

@@ -1,5 +1,6 @@
 import type { Digest } from "../model/digest.ts";
 import type { TagName } from "../model/name.ts";
+import { naturalKey } from "../model/natural-key.ts";
 import type { Queries } from "./database.ts";
 import { prepared } from "./prepared.ts";
 
@@ -104,62 +105,67 @@ interface TagKey {
   name: TagName;
 }
 
-const taggedManifestId = prepared((db, { repositoryId, name }: TagKey) =>
+const taggedManifest = prepared((db, { repositoryId, name }: TagKey) =>
   db
     .selectFrom("tag")
-    .select("manifest_id as manifestId")
-    .where("repository_id", "=", repositoryId)
-    .where("name", "=", name),
+    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
+    .select(["manifest.id as id", "manifest.digest as digest"])
+    .where("tag.repository_id", "=", repositoryId)
+    .where("tag.name", "=", name),
 );
 
-export async function findTaggedManifestId(
+export async function findTaggedManifest(
   db: Queries,
   repositoryId: number,
   name: TagName,
-): Promise<number | undefined> {
-  const [row] = await taggedManifestId(db, { repositoryId, name });
-  return row?.manifestId;
+): Promise<{ id: number; digest: Digest } | undefined> {
+  const [row] = await taggedManifest(db, { repositoryId, name });
+  return row;
 }
 
-const tagInsertion = prepared((db, tag: TagKey & { manifestId: number; now: number }) =>
+interface NewTag extends TagKey {
+  naturalKey: string;
+  manifestId: number;
+  now: number;
+}
+
+const tagInsertion = prepared((db, tag: NewTag) =>
   db
     .insertInto("tag")
-    .values({
+    .values((eb) => ({
       repository_id: tag.repositoryId,
       name: tag.name,
       manifest_id: tag.manifestId,
+      natural_key: tag.naturalKey,
+      size_bytes: eb
+        .selectFrom("manifest")
+        .select("compressed_size_bytes")
+        .where("id", "=", tag.manifestId)
+        .$asScalar(),
       created_at: tag.now,
       updated_at: tag.now,
-    })
+    }))
     .onConflict((conflict) =>
-      conflict
-        .columns(["repository_id", "name"])
-        .doUpdateSet({ manifest_id: tag.manifestId, updated_at: tag.now }),
+      conflict.columns(["repository_id", "name"]).doUpdateSet((eb) => ({
+        manifest_id: tag.manifestId,
+        natural_key: eb.ref("excluded.natural_key"),
+        size_bytes: eb.ref("excluded.size_bytes"),
+        updated_at: tag.now,
+      })),
     ),
 );
 
 /** Creates a tag, or moves it. */
 export async function putTag(db: Queries, tag: TagKey & { manifestId: number; now: number }): Promise<void> {
-  await tagInsertion(db, tag);
+  await tagInsertion(db, { ...tag, naturalKey: naturalKey(tag.name) });
 }
 
-/** Removes a tag. Returns the manifest it pointed at, or `undefined` where there was none. */
-export async function deleteTagRow(
-  db: Queries,
-  repositoryId: number,
-  name: TagName,
-): Promise<number | undefined> {
-  const row = await db
-    .deleteFrom("tag")
-    .where("repository_id", "=", repositoryId)
-    .where("name", "=", name)
-    .returning("manifest_id as manifestId")
-    .executeTakeFirst();
-  return row?.manifestId;
+export async function deleteTagRow(db: Queries, repositoryId: number, name: TagName): Promise<void> {
+  await db.deleteFrom("tag").where("repository_id", "=", repositoryId).where("name", "=", name).execute();
 }
 
-/** Removes all tags on a manifest. Returns how many there were. */
-export async function deleteTagsOfManifest(db: Queries, manifestId: number): Promise<number> {
+/** Removes all tags on a manifest. Returns their names. */
+export async function deleteTagsOfManifest(db: Queries, manifestId: number): Promise<TagName[]> {
   const rows = await db.deleteFrom("tag").where("manifest_id", "=", manifestId).returning("name").execute();
-  return rows.length;
+  return rows.map((row) => row.name);
 }

@@ -31,6 +31,7 @@ const REFERENCES = sql`(SELECT count(*) FROM manifest_blob e
   WHERE e.repository_id = repository_blob.repository_id AND e.digest = repository_blob.digest)`;
 const HOLDERS = sql`(
   (SELECT count(*) FROM tag t WHERE t.manifest_id = manifest.id)
+  + (SELECT count(*) FROM deleted_tag d WHERE d.manifest_id = manifest.id)
   + (SELECT count(*) FROM manifest_child c
       WHERE c.repository_id = manifest.repository_id AND c.digest = manifest.digest)
   + (SELECT count(*) FROM manifest s
@@ -43,6 +44,15 @@ const USAGE_CHANGES = sql`coalesce((SELECT sum(c.storage_usage_bytes) FROM regis
   WHERE c.registry_id = registry.id), 0)`;
 const USAGE = sql`coalesce((SELECT sum(b.size_bytes) FROM registry_blob u JOIN blob b ON b.id = u.blob_id
   WHERE u.registry_id = registry.id), 0)`;
+const SIZE_CHANGES = sql`coalesce((SELECT sum(c.repository_size_bytes) FROM registry_change c
+  WHERE c.repository_id = repository.id), 0)`;
+const SIZE = sql`coalesce((SELECT sum(b.size_bytes) FROM repository_blob l JOIN blob b ON b.id = l.blob_id
+  WHERE l.repository_id = repository.id), 0)`;
+const UNIQUE_CHANGES = sql`coalesce((SELECT sum(c.repository_unique_bytes) FROM registry_change c
+  WHERE c.repository_id = repository.id), 0)`;
+const UNIQUE = sql`coalesce((SELECT sum(b.size_bytes) FROM repository_blob l JOIN blob b ON b.id = l.blob_id
+  JOIN registry_blob u ON u.registry_id = l.registry_id AND u.blob_id = l.blob_id
+  WHERE l.repository_id = repository.id AND u.link_count = 1), 0)`;
 const REPOSITORY_CHANGES = sql`coalesce((SELECT sum(c.repository_count) FROM registry_change c
   WHERE c.registry_id = registry.id), 0)`;
 const REPOSITORIES = sql`(SELECT count(*) FROM repository r
@@ -140,6 +150,21 @@ const CHECKS: readonly Check[] = [
       ${USAGE} AS expected FROM registry WHERE storage_usage_bytes + ${USAGE_CHANGES} <> ${USAGE}`,
     repair: sql`UPDATE registry SET storage_usage_bytes = ${USAGE} - ${USAGE_CHANGES}
       WHERE storage_usage_bytes + ${USAGE_CHANGES} <> ${USAGE}`,
+  },
+  {
+    name: "size of a repository",
+    find: sql`SELECT 'repository ' || id || ' ' || name AS subject, size_bytes + ${SIZE_CHANGES} AS found,
+      ${SIZE} AS expected FROM repository WHERE deleted_at IS NULL AND size_bytes + ${SIZE_CHANGES} <> ${SIZE}`,
+    repair: sql`UPDATE repository SET size_bytes = ${SIZE} - ${SIZE_CHANGES}
+      WHERE deleted_at IS NULL AND size_bytes + ${SIZE_CHANGES} <> ${SIZE}`,
+  },
+  {
+    name: "bytes that a repository alone has",
+    find: sql`SELECT 'repository ' || id || ' ' || name AS subject, unique_bytes + ${UNIQUE_CHANGES} AS found,
+      ${UNIQUE} AS expected FROM repository
+      WHERE deleted_at IS NULL AND unique_bytes + ${UNIQUE_CHANGES} <> ${UNIQUE}`,
+    repair: sql`UPDATE repository SET unique_bytes = ${UNIQUE} - ${UNIQUE_CHANGES}
+      WHERE deleted_at IS NULL AND unique_bytes + ${UNIQUE_CHANGES} <> ${UNIQUE}`,
   },
   {
     name: "repository count of a registry",

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { type Digest, digestAlgorithm, digestOf, parseDigest } from "./digest.ts";
+import { type Digest, digestAlgorithm, digestOf, isDigest, parseDigest } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
 import { isMediaType } from "./media-type.ts";
+import { platformIn } from "./platform.ts";
 
 /** Media type, digest and size, pointing at content (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -10,6 +11,10 @@ export interface Descriptor {
   sizeBytes: number;
   /** Where else the content may be fetched from. Never fetched by this server. */
   urls: readonly string[];
+  /** What an index says that it runs on, as `os/architecture[/variant]`. */
+  platform: string | undefined;
+  /** The manifest that it attests to, as BuildKit lists attestations among an index's images. */
+  attests: Digest | undefined;
 }
 
 /**
@@ -18,7 +23,7 @@ export interface Descriptor {
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!isObject(value)) throw invalid(`${where} is not an object`);
-  const { mediaType, digest, size, urls = [], data } = value;
+  const { mediaType, digest, size, urls = [], data, platform, annotations } = value;
   if (typeof mediaType !== "string" || !isMediaType(mediaType)) {
     throw invalid(`${where}.mediaType is not a media type`);
   }
@@ -29,9 +34,22 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!Array.isArray(urls) || !urls.every((url) => typeof url === "string")) {
     throw invalid(`${where}.urls is not a list of strings`);
   }
-  const descriptor = { mediaType, digest: parseDigest(digest), sizeBytes: size as number, urls };
+  const descriptor = {
+    mediaType,
+    digest: parseDigest(digest),
+    sizeBytes: size as number,
+    urls,
+    platform: isObject(platform) ? platformIn(platform) : undefined,
+    attests: isObject(annotations) ? attestedBy(annotations) : undefined,
+  };
   if (data !== undefined && data !== null) requireSameContent(descriptor, data, where);
   return descriptor;
+}
+
+function attestedBy(annotations: Record<string, unknown>): Digest | undefined {
+  const digest = annotations["vnd.docker.reference.digest"];
+  if (annotations["vnd.docker.reference.type"] !== "attestation-manifest") return undefined;
+  return typeof digest === "string" && isDigest(digest) ? digest : undefined;
 }
 
 /** A client takes `data` for the content itself (image-spec, descriptor.md, "Embedded Content"): it must be that. */

@@ -46,6 +46,17 @@ export function parseDigestAlgorithm(text: string): DigestAlgorithm {
   );
 }
 
+/** Whether {@link parseDigest} takes it. */
+export function isDigest(text: string): text is Digest {
+  try {
+    parseDigest(text);
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryError) return false;
+    throw error;
+  }
+}
+
 /** The digest of finished hash `hex` in `algorithm`. */
 export function digestOf(algorithm: DigestAlgorithm, hex: string): Digest {
   return parseDigest(`${algorithm}:${hex}`);

@@ -31,6 +31,8 @@ interface DescriptorColumns {
   sizes: Float64Array;
   /** Of the few that have any, by position. */
   urls: ReadonlyMap<number, readonly string[]>;
+  platforms: (string | undefined)[];
+  attests: (Digest | undefined)[];
 }
 
 export function toMessage({ content: _, blobs, children, ...rest }: Manifest): ManifestMessage {
@@ -49,14 +51,25 @@ function toColumns(descriptors: readonly Descriptor[]): DescriptorColumns {
     urls: new Map(
       descriptors.flatMap(({ urls }, position) => (urls.length === 0 ? [] : [[position, urls] as const])),
     ),
+    platforms: descriptors.map(({ platform }) => platform),
+    attests: descriptors.map(({ attests }) => attests),
   };
 }
 
-function fromColumns({ mediaTypes, digests, sizes, urls }: DescriptorColumns): Descriptor[] {
+function fromColumns({
+  mediaTypes,
+  digests,
+  sizes,
+  urls,
+  platforms,
+  attests,
+}: DescriptorColumns): Descriptor[] {
   return digests.map((digest, position) => ({
     mediaType: mediaTypes[position] as string,
     digest,
     sizeBytes: sizes[position] as number,
     urls: urls.get(position) ?? [],
+    platform: platforms[position],
+    attests: attests[position],
   }));
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Descriptor, isObject, parseDescriptor } from "./descriptor.ts";
 import { type Digest, type DigestAlgorithm, digestOf } from "./digest.ts";
 import { RegistryError } from "./errors.ts";
+import { type Evidence, evidenceOf } from "./evidence.ts";
 import {
   isImageManifest,
   isIndex,
@@ -31,6 +32,7 @@ export interface Manifest {
   artifactType: string | undefined;
   /** A JSON object of strings, in one text: it is stored and sent, and never looked into. */
   annotations: string;
+  evidence: Evidence;
   /** What is accepted, but will make trouble for somebody. */
   warnings: readonly string[];
 }
@@ -57,6 +59,7 @@ export function parseManifest(
   }
   requireKnownShape(document, mediaType);
   const blobs = isImageManifest(mediaType) ? parseBlobs(document) : [];
+  const artifactType = parseArtifactType(document, mediaType, blobs[0]);
   const children = isIndex(mediaType) ? parseList(document, "manifests") : [];
   return {
     content,
@@ -65,8 +68,9 @@ export function parseManifest(
     blobs: eachDigestOnce(blobs),
     children: eachDigestOnce(children),
     subject: parseSubject(document),
-    artifactType: parseArtifactType(document, mediaType, blobs[0]),
+    artifactType,
     annotations: JSON.stringify(parseAnnotations(document)),
+    evidence: evidenceOf(document, artifactType),
     warnings: warningsOf(document, mediaType, blobs),
   };
 }

@@ -68,6 +68,7 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
       if (content === undefined)
         throw new RegistryError("MANIFEST_UNKNOWN", "the manifest was deleted just now");
 
+      backend.activity.countPull(manifest.id, "tag" in reference ? reference.tag : undefined, backend.now());
       setManifestHeaders(reply, manifest);
       return reply.send(content);
     },
@@ -84,7 +85,11 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
       const manifest = await parsePushed(backend, request, reference);
       const access = accessOf(request);
 
-      const warnings = await pushManifest(backend, access, manifest, { tags, precondition });
+      const warnings = await pushManifest(backend, access, manifest, {
+        tags,
+        precondition,
+        actor: access.credential?.name,
+      });
 
       const path = presentPath({ registry: access.registry.name, repository: access.repository });
       reply.header("location", `/v2/${path}/manifests/${manifest.digest}`);
@@ -104,8 +109,9 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
       const reference = parseReference(request.params.reference);
       const access = accessOf(request);
 
-      if ("digest" in reference) await deleteManifest(backend, access, reference.digest);
-      else if (!(await deleteTag(backend, access, reference.tag))) {
+      const actor = access.credential?.name;
+      if ("digest" in reference) await deleteManifest(backend, access, reference.digest, actor);
+      else if (!(await deleteTag(backend, access, reference.tag, actor))) {
         throw new RegistryError("MANIFEST_UNKNOWN", `the repository has no tag ${reference.tag}`);
       }
 

@@ -14,16 +14,9 @@ const MANAGEMENT_COMPONENTS: ReadonlySet<string> = new Set([
   "kubernetes",
 ]);
 
-/** What may follow a name; the longest that fits, seen from the right, is the endpoint. */
-const ENDPOINTS = [
-  /^(.+)(\/blobs\/uploads\/?)$/,
-  /^(.+)(\/blobs\/uploads\/[^/]+)$/,
-  /^(.+)(\/blobs\/[^/]+)$/,
-  /^(.+)(\/manifests\/[^/]+)$/,
-  /^(.+)(\/referrers\/[^/]+)$/,
-  /^(.+)(\/tags\/list)$/,
-  /^(.+)(\/_oci\/ext\/discover)$/,
-];
+/** A name, and what may follow it, seen from the right. */
+const ENDPOINT =
+  /^(.+)(\/(?:blobs\/uploads\/?|blobs\/(?:uploads\/)?[^/]+|manifests\/[^/]+|referrers\/[^/]+|tags\/list|_oci\/ext\/discover))$/;
 
 const PREFIX = "/v2/";
 
@@ -45,19 +38,17 @@ export function isDataPlaneUrl(url: string): boolean {
 function routablePath(path: string): string {
   if (!isDataPlanePath(path))
     return (path.split("/", 2)[1] ?? "").includes("%") ? encodeAfter("/", path) : path;
-  for (const endpoint of ENDPOINTS) {
-    // The pattern is matched from the left, so a leading slash keeps `/blobs/…` from having an empty name.
-    const match = endpoint.exec(path.slice(PREFIX.length));
-    if (match === null) continue;
-    const [, name = "", suffix = ""] = match;
-    // An upload begins with or without a slash at the end.
-    return PREFIX + encodeURIComponent(name) + (suffix === "/blobs/uploads" ? `${suffix}/` : suffix);
-  }
-  return path.includes("%") ? encodeAfter(PREFIX, path) : path;
+  const match = ENDPOINT.exec(path.slice(PREFIX.length));
+  if (match === null) return path.includes("%") ? encodeAfter(PREFIX, path) : path;
+  const [, name = "", suffix = ""] = match;
+  // An upload begins with or without a slash at the end.
+  return PREFIX + encodeURIComponent(name) + (suffix === "/blobs/uploads" ? `${suffix}/` : suffix);
 }
 
 function isDataPlanePath(path: string): boolean {
-  return path.startsWith(PREFIX) && !MANAGEMENT_COMPONENTS.has(path.split("/", 3)[2] ?? "");
+  if (!path.startsWith(PREFIX)) return false;
+  const end = path.indexOf("/", PREFIX.length);
+  return !MANAGEMENT_COMPONENTS.has(path.slice(PREFIX.length, end === -1 ? undefined : end));
 }
 
 /** As one component, which no route has: decoded by the router, the path might turn out to be another one. */
@@ -66,5 +57,6 @@ function encodeAfter(prefix: string, path: string): string {
 }
 
 function pathOf(target: string): string {
-  return target.split("?", 1)[0] ?? "";
+  const query = target.indexOf("?");
+  return query === -1 ? target : target.slice(0, query);
 }

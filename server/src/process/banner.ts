@@ -1,4 +1,5 @@
 /** What a person sees when the server has started: where it is, where its data lies, what to do next. Text only. */
+import { setupUrl } from "../model/setup-url.ts";
 
 /** The facts that the texts are made of. */
 export interface Start {
@@ -24,15 +25,24 @@ export function isLoopback(host: string): boolean {
   return host === "::1" || host.startsWith("127.");
 }
 
+/** What a first start makes, and shows once. */
+export interface FirstLogin {
+  readonly ownerToken: string;
+  readonly setupCode: string;
+}
+
 /** The text for a terminal. A token is on it once: at the start that made it. */
 export function banner(
   start: Start,
-  { ownerToken, tokenFile }: { ownerToken: string | undefined; tokenFile: string | undefined },
+  { made, tokenFile }: { made: FirstLogin | undefined; tokenFile: string | undefined },
 ): string {
   const { version, url, dataDir, database, freeBytes } = start;
   const lines = [
     `boxyard ${version}  ·  your own container registry`,
     "",
+    made === undefined
+      ? `Panel      ${url.origin}/`
+      : `Panel      ${setupUrl(url.origin, made.setupCode)}   works once, for 30 minutes`,
     `Registry   ${hostOf(url)}`,
     `API        ${url.origin}/v2   DigitalOcean-compatible`,
     `Data       ${dataDir}   ${database} + files · ${presentBytes(freeBytes)} free`,
@@ -43,12 +53,12 @@ export function banner(
       `HTTP only  other machines' docker needs {"insecure-registries":["${name}"]}, or TLS and BOXYARD_PUBLIC_URL`,
     );
   }
-  if (ownerToken !== undefined) {
+  if (made !== undefined) {
     lines.push(
       "",
       "First start: this is the owner's token. It is shown this once.",
       "",
-      `  ${ownerToken}`,
+      `  ${made.ownerToken}`,
       "",
       "Push something; the first push makes the registry that the image's name begins with:",
       "",
@@ -63,8 +73,17 @@ export function banner(
 }
 
 /** The text for the file that a first start without a terminal leaves. The token is its last line. */
-export function firstLoginText(url: URL, file: string, ownerToken: string): string {
+export function firstLoginText(
+  url: URL,
+  { file, ownerToken, setupCode }: FirstLogin & { file: string },
+): string {
   return `This is the owner's token of a Boxyard registry. It opens everything: keep it in a safe place, then delete this file.
+
+The panel opens with this link, once, within 30 minutes; \`boxyard admin link\` makes another:
+
+  ${setupUrl(url.origin, setupCode)}
+
+To log in docker, and to push something:
 
   tail -n 1 ${shellQuote(file)} | docker login ${hostOf(url)} -u owner --password-stdin
 ${firstPush(url)

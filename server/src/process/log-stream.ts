@@ -5,6 +5,8 @@ export class LogStream {
   constructor() {
     // What ends the process has been logged as well.
     process.on("exit", () => this.#flush());
+    // A log that nobody reads, or that has no room, is no reason to stop.
+    process.stdout.on("error", () => {});
   }
 
   write(line: string): void {

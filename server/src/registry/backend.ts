@@ -14,6 +14,7 @@ import { DOCUMENTED_TIERS, type Tiers } from "../model/tier.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
+import { Activity } from "./activity.ts";
 import { ManifestParser } from "./manifest-parser.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import { SmallContents } from "./small-contents.ts";
@@ -43,6 +44,8 @@ export interface Backend extends AsyncDisposable {
   hashes: RunningHashes;
   contents: SmallContents;
   manifests: ManifestParser;
+  /** Pulls and pushes that are not in the rows yet. */
+  activity: Activity;
   /** Rung when there is something for the background to do at once. */
   wakeup: Wakeup;
 }
@@ -175,6 +178,7 @@ export function createBackend(parts: {
     hashes: new RunningHashes(),
     contents: new SmallContents(),
     manifests,
+    activity: new Activity(),
     wakeup: new Wakeup(),
     async [Symbol.asyncDispose]() {
       await manifests[Symbol.asyncDispose]();

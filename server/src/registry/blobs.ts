@@ -1,6 +1,7 @@
 import { buffer } from "node:stream/consumers";
 import { insertBlob, lockBlob, lockBlobByDigest } from "../metadata/blobs.ts";
 import { type Queries, transact } from "../metadata/database.ts";
+import type { EventPlace } from "../metadata/events.ts";
 import {
   deleteUnreferencedLink,
   findLinkedBlob,
@@ -29,6 +30,11 @@ export interface Place {
   repository: RepositoryName;
   /** The repository's row, where the request has been let in by it. */
   found?: Repository | undefined;
+}
+
+/** Where an event is, that happens in a repository. */
+export function eventPlaceOf({ registry, repository }: Place): Omit<EventPlace, "actor"> {
+  return { accountId: registry.accountId, registryId: registry.id, repository };
 }
 
 /**
@@ -172,7 +178,7 @@ async function linkBlob(
     blobId: blob.id,
     leasedUntil: newLease(backend),
   });
-  if (isNew) await addUsage(tx, repository.registryId, blob);
+  if (isNew) await addUsage(tx, repository.registryId, repository.id, blob);
 }
 
 function unknownBlob(digest: Digest): RegistryError {

@@ -1,6 +1,8 @@
 import { insertApiToken } from "../metadata/accounts.ts";
 import { transact } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import type { Registry } from "../metadata/registries.ts";
+import type { Actor } from "../model/event.ts";
 import type { TokenScope } from "../model/scope.ts";
 import type { Backend } from "./backend.ts";
 
@@ -11,20 +13,25 @@ const READ_WRITE: readonly TokenScope[] = ["registry:read", "registry:update", "
 export async function createDockerCredential(
   { db, now }: Backend,
   registry: Registry,
-  credential: { sha256: string; readWrite: boolean; lifeSeconds: number | undefined },
+  credential: { sha256: string; readWrite: boolean; lifeSeconds: number | undefined; actor: Actor },
 ): Promise<void> {
   const created = now();
-  const { sha256, readWrite, lifeSeconds } = credential;
-  await transact(db, (tx) =>
-    insertApiToken(tx, {
-      accountId: registry.accountId,
+  const { id: registryId, accountId } = registry;
+  const { sha256, readWrite, lifeSeconds, actor } = credential;
+  const name = `container-registry-${registry.name}-${created}`;
+  const scopes = readWrite ? READ_WRITE : READ;
+  await transact(db, async (tx) => {
+    const event = { kind: "token_create", details: { name, scopes } } as const;
+    await insertEvents(tx, { accountId, registryId, actor }, [event], created);
+    await insertApiToken(tx, {
+      accountId,
       kind: "docker_credential",
-      name: `container-registry-${registry.name}-${created}`,
+      name,
       sha256,
-      scopes: readWrite ? READ_WRITE : READ,
-      registryId: registry.id,
+      scopes,
+      registryId,
       expiresAt: lifeSeconds === undefined ? undefined : created + lifeSeconds * 1000,
       now: created,
-    }),
-  );
+    });
+  });
 }

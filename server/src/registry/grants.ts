@@ -143,7 +143,7 @@ async function findRegistryFor(
     throw new RegistryError("DENIED", `the registry name ${name} is taken: push under another one`);
   }
   try {
-    return await createFirstRegistry(backend, token.accountId, { name });
+    return await createFirstRegistry(backend, token.accountId, { name, actor: token.name });
   } catch (error) {
     // Another request of the same push was first.
     const lost =

@@ -14,7 +14,21 @@ export interface Health {
 
 type Outcome = "ok" | "full" | "failed";
 
-export async function probeBackend({ db, stores, now }: Backend): Promise<Health> {
+/** A probe writes, so those who ask within this time share one. */
+const PROBE_LIFE_MS = 2000;
+
+/** Probes a backend, at most so often. */
+export function healthOf(backend: Backend): () => Promise<Health> {
+  let probe: { at: number; health: Promise<Health> } | undefined;
+  return () => {
+    if (probe === undefined || performance.now() - probe.at > PROBE_LIFE_MS) {
+      probe = { at: performance.now(), health: probeBackend(backend) };
+    }
+    return probe.health;
+  };
+}
+
+async function probeBackend({ db, stores, now }: Backend): Promise<Health> {
   const database = await outcomeOf(transactRelaxed(db, (tx) => probeInstallation(tx, now())));
   const storage = await outcomeOf(
     Promise.all(new Set(stores.values()).values().map((store) => store.probe())),

@@ -1,4 +1,5 @@
 import { type Queries, transact } from "../metadata/database.ts";
+import { insertEvents, type NewEvent } from "../metadata/events.ts";
 import { countReferences, listBlobSizes, lockLinks, putEmptyLinks } from "../metadata/links.ts";
 import {
   type Child,
@@ -27,12 +28,13 @@ import { deleteTagsOfManifest } from "../metadata/tags.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { Digest } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 import { isForeign, type Manifest } from "../model/manifest.ts";
 import { isIndex } from "../model/media-type.ts";
 import type { Reference, TagName } from "../model/name.ts";
 import { holds, type Precondition } from "../model/precondition.ts";
 import type { Backend } from "./backend.ts";
-import { getRepository, type Place } from "./blobs.ts";
+import { eventPlaceOf, getRepository, type Place } from "./blobs.ts";
 import { newLease, outlastsPromise } from "./leases.ts";
 import { requireWritable } from "./registries.ts";
 import { countContent } from "./repositories.ts";
@@ -76,10 +78,10 @@ export async function pushManifest(
   backend: Backend,
   { registry, repository: name }: Place,
   manifest: Manifest,
-  { tags, precondition }: { tags: readonly TagName[]; precondition: Precondition },
+  { tags, precondition, actor }: { tags: readonly TagName[]; precondition: Precondition; actor: Actor },
 ): Promise<readonly string[]> {
-  const { db, now } = backend;
-  return transact(db, async (tx) => {
+  const { db, now, activity } = backend;
+  const warnings = await transact(db, async (tx) => {
     const repository = await putLockedRepository(tx, registry.id, name, now());
     const targets = tags.length > 0 ? tags.map((tag) => ({ tag })) : [{ digest: manifest.digest }];
     for (const target of targets) await requireToHold(tx, repository.id, precondition, target);
@@ -98,38 +100,67 @@ export async function pushManifest(
       known === undefined
         ? await storeManifest(backend, tx, repository, manifest)
         : { id: known.id, warnings: [] };
+    const { digest, mediaType } = manifest;
+    const pushed = { kind: "push", digest, details: { media_type: mediaType } } as const;
+    const events: NewEvent[] = tags.length > 0 ? tags.map((tag) => ({ ...pushed, tag })) : [pushed];
     let newTags = 0;
     for (const tag of tags) {
-      newTags += await moveTag(tx, { repositoryId: repository.id, name: tag, manifestId, now: now() });
+      const before = await moveTag(tx, { repositoryId: repository.id, name: tag, manifestId, now: now() });
+      if (before === undefined) newTags++;
+      else if (before !== digest) events.push({ kind: "tag_move", tag, digest, details: { from: before } });
     }
-    await countContent(backend, tx, repository, { tags: newTags, manifests: known === undefined ? 1 : 0 });
+    await countContent(backend, tx, repository, {
+      tags: newTags,
+      manifests: known === undefined ? 1 : 0,
+      pushedAt: now(),
+    });
+    await insertEvents(tx, { ...eventPlaceOf({ registry, repository: name }), actor }, events, now());
     return warnings;
   });
+  activity.countPush(registry.id);
+  return warnings;
 }
 
 /**
  * Removes a manifest and every tag on it. Indexes that list it stay, and hold it again when it is pushed again.
  * @throws {RegistryError} NAME_UNKNOWN, MANIFEST_UNKNOWN, GARBAGE_COLLECTION_ACTIVE
  */
-export async function deleteManifest(backend: Backend, place: Place, digest: Digest): Promise<void> {
-  const { db } = backend;
+export async function deleteManifest(
+  backend: Backend,
+  place: Place,
+  digest: Digest,
+  actor: Actor,
+): Promise<void> {
+  const { db, now } = backend;
   await requireWritable(backend, place.registry);
   const found = await getRepository(backend, place);
   await transact(db, async (tx) => {
     const repository = await lockRepository(tx, found.id);
     const manifest = repository && (await lockManifest(tx, repository.id, digest));
     if (repository === undefined || manifest === undefined) throw unknownManifest({ digest });
-    await removeManifest(backend, tx, repository, manifest);
+    const { tags } = await removeManifest(backend, tx, repository, manifest);
+    await insertEvents(tx, { ...eventPlaceOf(place), actor }, [deletionOf(digest, tags)], now());
   });
 }
 
-/** Removes a locked manifest of a locked repository, with its tags, edges and references. */
+/** Tags that an event names; it counts the rest. */
+const MAX_TAGS_IN_EVENT = 100;
+
+export function deletionOf(digest: Digest, tags: readonly TagName[]): NewEvent {
+  const details = { tags: tags.slice(0, MAX_TAGS_IN_EVENT), tag_count: tags.length };
+  return { kind: "manifest_delete", digest, details };
+}
+
+/**
+ * Removes a locked manifest of a locked repository, with its tags, edges and references. Returns the tags, and the
+ * repository with what it then counts.
+ */
 export async function removeManifest(
   backend: Backend,
   tx: Queries,
   repository: Repository,
   manifest: { id: number; digest: Digest },
-): Promise<void> {
+): Promise<{ tags: TagName[]; left: Repository }> {
   const children = await listChildDigests(tx, manifest.id);
   const blobs = await listBlobDigests(tx, manifest.id);
   const tags = await deleteTagsOfManifest(tx, manifest.id);
@@ -137,7 +168,12 @@ export async function removeManifest(
   await lockLinks(tx, repository.id, blobs);
   await countReferences(tx, repository.id, blobs, { references: -1, leasedUntil: 0 });
   await deleteManifestRow(tx, manifest.id);
-  await countContent(backend, tx, repository, { tags: -tags, manifests: -1 });
+  await countContent(backend, tx, repository, { tags: -tags.length, manifests: -1 });
+  const { tagCount, manifestCount } = repository;
+  return {
+    tags,
+    left: { ...repository, tagCount: tagCount - tags.length, manifestCount: manifestCount - 1 },
+  };
 }
 
 /** Inserts a manifest that is not here yet, once all that it needs is. Returns its id, and what is questionable about it. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { deleteApiTokensOfRegistry, lockAccount } from "../metadata/accounts.ts";
 import { transact } from "../metadata/database.ts";
+import { insertEvents } from "../metadata/events.ts";
 import { advanceGarbageCollection, findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import {
   findRegistryByName,
@@ -14,6 +15,7 @@ import {
 } from "../metadata/registries.ts";
 import { putSubscription } from "../metadata/subscriptions.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 import { pausedBy } from "../model/garbage-collection.ts";
 import type { RegistryName } from "../model/name.ts";
 import { REGIONS, type Region } from "../model/region.ts";
@@ -22,6 +24,7 @@ import type { Backend } from "./backend.ts";
 import { requireRoomForRegistry } from "./subscriptions.ts";
 
 export interface NewRegistry {
+  actor: Actor;
   name: RegistryName;
   /** The first region where it is missing. */
   region?: Region | undefined;
@@ -52,7 +55,7 @@ export function createFirstRegistry(
 async function create(
   backend: Backend,
   accountId: number,
-  { name, region = REGIONS[0], tierSlug }: NewRegistry,
+  { name, region = REGIONS[0], tierSlug, actor }: NewRegistry,
   { mustBeFirst }: { mustBeFirst: boolean },
 ): Promise<Registry> {
   const { db, now } = backend;
@@ -67,6 +70,8 @@ async function create(
     const wanted = { uuid: randomUUID(), accountId, name, region, now: now() };
     const registry = await insertRegistry(tx, wanted);
     if (registry === undefined) throw new RegistryError("NAME_TAKEN", "name already exists");
+    const event = { kind: "registry_create", details: { name, region } } as const;
+    await insertEvents(tx, { accountId, registryId: registry.id, actor }, [event], now());
     return registry;
   });
 }
@@ -113,7 +118,11 @@ export async function getOldestRegistry({ db }: Backend, accountId: number): Pro
  * Hides a registry and all that is in it at once, and ends its credentials and its garbage collection. Its name is free from then on.
  * @throws {RegistryError} REGISTRY_UNKNOWN
  */
-export async function deleteRegistry({ db, now, wakeup }: Backend, registry: Registry): Promise<void> {
+export async function deleteRegistry(
+  { db, now, wakeup }: Backend,
+  registry: Registry,
+  actor: Actor,
+): Promise<void> {
   await transact(db, async (tx) => {
     if (!(await hideRegistry(tx, registry.id, now()))) {
       throw new RegistryError("REGISTRY_UNKNOWN", "registry does not exist");
@@ -121,13 +130,25 @@ export async function deleteRegistry({ db, now, wakeup }: Backend, registry: Reg
     await deleteApiTokensOfRegistry(tx, registry.id);
     const run = await findActiveGarbageCollection(tx, registry.id);
     if (run !== undefined) await advanceGarbageCollection(tx, run, "cancelled", now());
+    // The account's: the registry's own activity is gone with it.
+    const event = { kind: "registry_delete", details: { name: registry.name } } as const;
+    await insertEvents(tx, { accountId: registry.accountId, registryId: undefined, actor }, [event], now());
   });
   wakeup.ring();
 }
 
 /** Lets anybody pull from all of a registry's repositories, or no longer. */
-export function makeRegistryPublic({ db }: Backend, registry: Registry, isPublic: boolean): Promise<void> {
-  return transact(db, (tx) => setRegistryPublic(tx, registry.id, isPublic));
+export function makeRegistryPublic(
+  { db, now }: Backend,
+  { id, accountId }: Registry,
+  isPublic: boolean,
+  actor: Actor,
+): Promise<void> {
+  return transact(db, async (tx) => {
+    await setRegistryPublic(tx, id, isPublic);
+    const event = { kind: "settings_change", details: { public: isPublic } } as const;
+    await insertEvents(tx, { accountId, registryId: id, actor }, [event], now());
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type Queries, transact } from "../metadata/database.ts";
-import { insertRegistryChange } from "../metadata/registries.ts";
+import { insertEvents } from "../metadata/events.ts";
+import { insertRegistryChanges } from "../metadata/registries.ts";
 import {
   countInRepository,
   findRepository,
@@ -12,8 +13,9 @@ import {
   type RepositorySettings,
 } from "../metadata/repositories.ts";
 import { RegistryError } from "../model/errors.ts";
+import type { Actor } from "../model/event.ts";
 import type { Backend } from "./backend.ts";
-import { getRepository, type Place } from "./blobs.ts";
+import { eventPlaceOf, getRepository, type Place } from "./blobs.ts";
 import { requireWritable } from "./registries.ts";
 
 /**
@@ -21,7 +23,7 @@ import { requireWritable } from "./registries.ts";
  * them.
  * @throws {RegistryError} NAME_UNKNOWN, GARBAGE_COLLECTION_ACTIVE
  */
-export async function deleteRepository(backend: Backend, place: Place): Promise<void> {
+export async function deleteRepository(backend: Backend, place: Place, actor: Actor): Promise<void> {
   const { db, now, wakeup } = backend;
   await requireWritable(backend, place.registry);
   const found = await getRepository(backend, place);
@@ -29,15 +31,20 @@ export async function deleteRepository(backend: Backend, place: Place): Promise<
     const repository = await lockRepository(tx, found.id);
     if (repository === undefined) throw new RegistryError("NAME_UNKNOWN", "repository not found");
     await hideRepository(tx, repository.id, now());
-    await countInRegistry(tx, repository, {
-      tags: -repository.tagCount,
-      manifests: -repository.manifestCount,
-    });
+    const { tagCount, manifestCount } = repository;
+    await countInRegistry(tx, repository, { tags: -tagCount, manifests: -manifestCount });
+    const details = { tag_count: tagCount, manifest_count: manifestCount };
+    const event = { kind: "repository_delete", details } as const;
+    await insertEvents(tx, { ...eventPlaceOf(place), actor }, [event], now());
   });
   wakeup.ring();
 }
 
-const NOTHING_SET: RepositorySettings = { isPublic: false, sparse: undefined };
+const NOTHING_SET: RepositorySettings = {
+  description: undefined,
+  isPublic: false,
+  sparse: undefined,
+};
 
 /** What is set of a repository, which need not have been pushed to yet. */
 export async function findRepositorySettings(
@@ -51,13 +58,18 @@ export async function findRepositorySettings(
 /** Changes what is named of a repository's settings, and returns what they then are. */
 export async function changeRepositorySettings(
   { db, now }: Backend,
-  { registry, repository: name }: Place,
+  place: Place,
   change: Partial<RepositorySettings>,
+  actor: Actor,
 ): Promise<RepositorySettings> {
+  const { registry, repository: name } = place;
   return transact(db, async (tx) => {
     const { id } = await putLockedRepository(tx, registry.id, name, now());
     const settings = { ...(await getRepositorySettings(tx, id)), ...change };
     await putRepositorySettings(tx, id, settings);
+    const { isPublic, sparse } = settings;
+    const event = { kind: "settings_change", details: { public: isPublic, sparse: sparse ?? null } } as const;
+    await insertEvents(tx, { ...eventPlaceOf(place), actor }, [event], now());
     return settings;
   });
 }
@@ -67,9 +79,9 @@ export async function countContent(
   { now }: Backend,
   tx: Queries,
   repository: Repository,
-  change: { tags: number; manifests: number },
+  change: { tags: number; manifests: number; pushedAt?: number },
 ): Promise<void> {
-  await countInRepository(tx, repository.id, { ...change, now: now() });
+  await countInRepository(tx, repository.id, { pushedAt: 0, ...change, now: now() });
   await countInRegistry(tx, repository, change);
 }
 
@@ -82,7 +94,7 @@ async function countInRegistry(
   const repositories = beginsOrEnds(repository.manifestCount, change.manifests);
   const taggedRepositories = beginsOrEnds(repository.tagCount, change.tags);
   if (repositories === 0 && taggedRepositories === 0) return;
-  await insertRegistryChange(tx, repository.registryId, { repositories, taggedRepositories });
+  await insertRegistryChanges(tx, repository.registryId, [{ repositories, taggedRepositories }]);
 }
 
 /** 1 from none to some, -1 from some to none. */

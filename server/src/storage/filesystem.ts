@@ -59,7 +59,7 @@ export class FilesystemBlobStore implements BlobStore {
 
   async append(key: StorageKey, staged: Staged, source: Readable, keep: Keep): Promise<Staged> {
     const batches = gather(source);
-    const { fd } = await this.#open(key, staged, O_WRONLY);
+    const fd = await this.#openStaged(key, staged);
     let { length } = staged;
     let keptLength = length;
     let keptAt = performance.now();
@@ -195,6 +195,12 @@ export class FilesystemBlobStore implements BlobStore {
   #path(key: StorageKey): string {
     if (!KEY.test(key)) throw new Error(`not a storage key: ${JSON.stringify(key)}`);
     return join(this.#folder, key.slice(0, SHARD_LENGTH), key);
+  }
+
+  /** Opens the file of what is staged to write on. Where that is nothing, it makes no difference what is in it. */
+  async #openStaged(key: StorageKey, staged: Staged): Promise<number> {
+    if (staged.length === 0) return this.#create(this.#path(key), O_WRONLY);
+    return (await this.#open(key, staged, O_WRONLY)).fd;
   }
 
   /**

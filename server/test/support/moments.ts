@@ -33,6 +33,7 @@ export type Watcher = (moment: Moment) => Promise<void> | void;
 /** An engine whose every statement, begin, commit, rollback and flush is watched. */
 export function watchEngine(engine: Engine, database: "SQLite" | "PostgreSQL", watcher: Watcher): Engine {
   return {
+    name: engine.name,
     dialect: watchDialect(engine.dialect, database, watcher),
     durable: () => around(watcher, { what: "flush" }, () => engine.durable()),
     now: () => engine.now(),

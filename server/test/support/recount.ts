@@ -28,6 +28,7 @@ export async function expectCountersToBeRight(db: Database): Promise<void> {
       id,
       holders:
         rows.tags.filter((tag) => tag.manifest_id === id).length +
+        rows.deletedTags.filter((tag) => tag.manifest_id === id).length +
         rows.children.filter((edge) => edge.repository_id === repository_id && edge.digest === digest)
           .length +
         rows.manifests.filter((other) => other.repository_id === repository_id && other.digest === subject)
@@ -60,6 +61,26 @@ export async function expectCountersToBeRight(db: Database): Promise<void> {
   ).toEqual(Object.fromEntries(repositoriesOfBlob));
 
   const sizeOf = new Map<number | null, number>(rows.blobs.map((blob) => [blob.id, blob.size_bytes]));
+  const sum = (links: typeof rows.links) =>
+    links.reduce((bytes, { blob_id }) => bytes + (sizeOf.get(blob_id) ?? 0), 0);
+  expect(
+    rows.repositories.map(({ id, size_bytes, unique_bytes }) => {
+      const pending = rows.changes.filter(({ repository_id }) => repository_id === id);
+      const size = pending.reduce((bytes, change) => bytes + change.repository_size_bytes, size_bytes);
+      const unique = pending.reduce((bytes, change) => bytes + change.repository_unique_bytes, unique_bytes);
+      return { id, size, unique };
+    }),
+    "the sizes of repositories",
+  ).toEqual(
+    rows.repositories.map(({ id }) => {
+      const links = rows.links.filter((link) => link.repository_id === id && link.blob_id !== null);
+      const alone = links.filter(
+        (link) => repositoriesOfBlob.get(`registry ${link.registry_id}, blob ${link.blob_id}`) === 1,
+      );
+      return { id, size: sum(links), unique: sum(alone) };
+    }),
+  );
+
   for (const { id, usage } of rows.registries) {
     const links = rows.links.filter((link) => link.registry_id === id);
     const blobIds = [...new Set(links.map((link) => link.blob_id))];
@@ -87,7 +108,7 @@ async function readRows(tx: Queries) {
     registries,
     repositories: await tx
       .selectFrom("repository")
-      .select(["id", "registry_id", "tag_count", "manifest_count"])
+      .select(["id", "registry_id", "tag_count", "manifest_count", "size_bytes", "unique_bytes"])
       .where("registry_id", "in", living)
       .where("deleted_at", "is", null)
       .execute(),
@@ -99,6 +120,11 @@ async function readRows(tx: Queries) {
       .where("repository.deleted_at", "is", null)
       .execute(),
     tags: await tx.selectFrom("tag").select(["repository_id", "manifest_id"]).execute(),
+    deletedTags: await tx.selectFrom("deleted_tag").select("manifest_id").execute(),
+    changes: await tx
+      .selectFrom("registry_change")
+      .select(["repository_id", "repository_size_bytes", "repository_unique_bytes"])
+      .execute(),
     children: await tx.selectFrom("manifest_child").select(["repository_id", "digest"]).execute(),
     edges: await tx.selectFrom("manifest_blob").select(["repository_id", "digest"]).execute(),
     links: await tx

@@ -75,6 +75,8 @@ export interface TestRegistryOptions {
   background?: boolean;
   /** SQLite's rows in this file, which stays. */
   databaseFile?: string;
+  /** Where the panel's build lies; nowhere, where it is missing. */
+  panelFolder?: string;
   /** Wraps the database, before anything is done with it. */
   watchEngine?: (engine: Engine) => Engine;
 }
@@ -108,6 +110,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     trustedProxies: options.trustedProxies ?? [],
     openMetrics: options.openMetrics ?? false,
     rateLimits: options.rateLimits,
+    panelFolder: options.panelFolder ?? "/nowhere",
     logger: false,
     readiness: { stopping: false },
   });

@@ -6,7 +6,9 @@ import { access } from "./0003-access.ts";
 import { taggedRepositories } from "./0005-tagged-repositories.ts";
 import { failures } from "./0006-failures.ts";
 import { accountsAndSizes } from "./0007-accounts-and-sizes.ts";
+import { panel } from "./0008-panel.ts";
 import { endedCredentials } from "./0009-ended-credentials.ts";
+import { trashFailures } from "./0010-trash-failures.ts";
 import type { ColumnTypes } from "./column-types.ts";
 
 /**
@@ -20,7 +22,9 @@ const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => string[]>> = {
   "0005-tagged-repositories": taggedRepositories,
   "0006-failures": failures,
   "0007-accounts-and-sizes": accountsAndSizes,
+  "0008-panel": panel,
   "0009-ended-credentials": endedCredentials,
+  "0010-trash-failures": trashFailures,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
