@@ -5,40 +5,43 @@ import { outlook } from "./preview.ts";
 
 /** What collections of untagged manifests and unreferenced blobs free: all that is garbage, and what leases do not keep. */
 export interface Reclaimable {
+  /** Manifests and blobs. */
+  garbageCount: number;
   garbageBytes: number;
   reclaimableBytes: number;
 }
 
 const TYPE = "untagged manifests and unreferenced blobs";
 const NEVER = Number.MAX_SAFE_INTEGER;
-/** What took longer is not worked out anew for this many times as long: it costs as much as there is garbage. */
-const SLOW_MS = 50;
+/** Working it out costs as much as there is garbage: where there is more, the answer is kept for a while. */
+const MUCH_GARBAGE = 2000;
+/** As long as working it out took, so many times. */
 const KEPT_TIMES = 20;
 
-const kept = new WeakMap<Backend, Map<string, { until: number; value: Promise<Reclaimable> }>>();
+interface Estimate {
+  until: number;
+  value: Reclaimable;
+}
+
+const kept = new WeakMap<Backend, Map<string, Estimate>>();
 
 /** How much could be freed now, in a registry or in one of its repositories alone. Where there is much, it may be some seconds old. */
-export function estimateReclaimable(
+export async function estimateReclaimable(
   backend: Backend,
   { id: registryId }: Registry,
   repositoryId?: number,
 ): Promise<Reclaimable> {
-  const estimates = kept.get(backend) ?? new Map();
+  const estimates = kept.get(backend) ?? new Map<string, Estimate>();
   kept.set(backend, estimates);
   const key = `${registryId}/${repositoryId ?? ""}`;
   const known = estimates.get(key);
   if (known !== undefined && performance.now() < known.until) return known.value;
   const began = performance.now();
-  // Who asks meanwhile waits for the same.
-  const estimate = { until: NEVER, value: workOut(backend, registryId, repositoryId) };
-  estimates.set(key, estimate);
-  const end = () => {
-    const took = performance.now() - began;
-    if (took < SLOW_MS) estimates.delete(key);
-    else estimate.until = performance.now() + KEPT_TIMES * took;
-  };
-  estimate.value.then(end, () => estimates.delete(key));
-  return estimate.value;
+  const value = await workOut(backend, registryId, repositoryId);
+  const until = performance.now() + KEPT_TIMES * (performance.now() - began);
+  if (value.garbageCount > MUCH_GARBAGE) estimates.set(key, { until, value });
+  else estimates.delete(key);
+  return value;
 }
 
 async function workOut(
@@ -49,10 +52,11 @@ async function workOut(
   const { db, now } = backend;
   const place = { registryId, repositoryId };
   const pushes = await countPushes(db, registryId, now());
-  const { bytes: garbageBytes } = await outlook(backend, place, TYPE, NEVER);
-  if (pushes.writeTokens + pushes.uploads === 0) return { garbageBytes, reclaimableBytes: garbageBytes };
-  const { bytes: reclaimableBytes } = await outlook(backend, place, TYPE, now());
-  return { garbageBytes, reclaimableBytes };
+  const garbage = await outlook(backend, place, TYPE, NEVER);
+  const garbageCount = garbage.manifests.length + garbage.blobs;
+  const isQuiet = pushes.writeTokens + pushes.uploads === 0;
+  const going = isQuiet ? garbage : await outlook(backend, place, TYPE, now());
+  return { garbageCount, garbageBytes: garbage.bytes, reclaimableBytes: going.bytes };
 }
 
 /** How many bytes more the next collection frees where manifests lose so many tags each, once leases are over. */

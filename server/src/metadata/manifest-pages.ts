@@ -37,7 +37,7 @@ const ROW = [
 
 export interface ManifestSelection {
   filter: ManifestFilter;
-  /** The beginning of a digest, or a part of a tag. */
+  /** How a digest begins, with or without its algorithm. */
   q: string | undefined;
 }
 

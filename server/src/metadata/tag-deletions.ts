@@ -68,14 +68,9 @@ export interface DeletedTag {
   digest: Digest;
 }
 
-/** The tags of a deletion whose manifests are still here, after a name. */
-export async function listDeletedTags(
-  db: Queries,
-  deletionId: string,
-  after: TagName | undefined,
-  limit: number,
-): Promise<DeletedTag[]> {
-  let query = db
+/** Up to `limit` tags of a deletion whose manifests are still here. */
+export async function listDeletedTags(db: Queries, deletionId: string, limit: number): Promise<DeletedTag[]> {
+  return db
     .selectFrom("deleted_tag")
     .innerJoin("manifest", "manifest.id", "deleted_tag.manifest_id")
     .select([
@@ -85,9 +80,8 @@ export async function listDeletedTags(
     ])
     .where("tag_deletion_id", "=", deletionId)
     .orderBy("deleted_tag.name")
-    .limit(limit);
-  if (after !== undefined) query = query.where("deleted_tag.name", ">", after);
-  return query.execute();
+    .limit(limit)
+    .execute();
 }
 
 /** Puts deleted tags of a locked repository back as they were. Returns those whose name nobody has taken. */

@@ -144,7 +144,7 @@ export async function deleteManifest(
 }
 
 /** Tags that an event names; it counts the rest. */
-const MAX_TAGS_IN_EVENT = 100;
+export const MAX_TAGS_IN_EVENT = 100;
 
 export function deletionOf(digest: Digest, tags: readonly TagName[]): NewEvent {
   const details = { tags: tags.slice(0, MAX_TAGS_IN_EVENT), tag_count: tags.length };

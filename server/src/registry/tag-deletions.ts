@@ -24,15 +24,13 @@ import type { Actor } from "../model/event.ts";
 import type { TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
 import { eventPlaceOf, type Place } from "./blobs.ts";
-import { deletionOf, removeManifest } from "./manifests.ts";
+import { deletionOf, MAX_TAGS_IN_EVENT, removeManifest } from "./manifests.ts";
 import { requireWritable } from "./registries.ts";
 import { countContent } from "./repositories.ts";
 
 /** Tags that one transaction deletes or puts back. */
 const TAGS_AT_ONCE = 500;
 const MANIFESTS_AT_ONCE = 20;
-/** Tags that an event names; it counts the rest. */
-const TAGS_IN_EVENT = 100;
 
 const UNDO_MS = 10_000;
 /** An undo that was sent in time may arrive a little later. */
@@ -65,7 +63,7 @@ export async function deleteTags(
       const moved = await moveTagsToDeletion(tx, deletion, batch);
       if (moved.length === 0) return moved;
       await countContent(backend, tx, locked, { tags: -moved.length, manifests: 0 });
-      const details = { tag_deletion: id, tags: moved.slice(0, TAGS_IN_EVENT), tag_count: moved.length };
+      const details = { tag_deletion: id, tags: moved.slice(0, MAX_TAGS_IN_EVENT), tag_count: moved.length };
       await insertEvents(tx, { ...eventPlaceOf(place), actor }, [{ kind: "tag_delete", details }], now());
       return moved;
     });
@@ -110,7 +108,7 @@ export async function undoTagDeletion(
           "the deletion is too long ago to be undone: push the tags again",
         );
       }
-      const tags = await listDeletedTags(tx, id, undefined, TAGS_AT_ONCE);
+      const tags = await listDeletedTags(tx, id, TAGS_AT_ONCE);
       const names = tags.map((tag) => tag.name);
       const back = await restoreTags(tx, deletion, names);
       await letGo(
@@ -121,7 +119,11 @@ export async function undoTagDeletion(
       await forgetDeletedTags(tx, id, [...back]);
       if (back.size > 0) {
         await countContent(backend, tx, locked, { tags: back.size, manifests: 0 });
-        const details = { tag_deletion: id, tags: [...back].slice(0, TAGS_IN_EVENT), tag_count: back.size };
+        const details = {
+          tag_deletion: id,
+          tags: [...back].slice(0, MAX_TAGS_IN_EVENT),
+          tag_count: back.size,
+        };
         await insertEvents(tx, { ...eventPlaceOf(place), actor }, [{ kind: "tag_restore", details }], now());
       }
       return { names, back };
@@ -139,7 +141,7 @@ export async function endTagDeletion({ db }: Backend, deletion: TagDeletion): Pr
   return transact(db, async (tx) => {
     // Where the repository is hidden by now, its manifests take these with them.
     await lockRepository(tx, deletion.repositoryId);
-    const tags = await listDeletedTags(tx, deletion.id, undefined, TAGS_AT_ONCE);
+    const tags = await listDeletedTags(tx, deletion.id, TAGS_AT_ONCE);
     await letGo(tx, deletion, tags);
     return tags.length;
   });
