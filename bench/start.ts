@@ -30,10 +30,10 @@ export async function measureStart(folder: string, bundle: string): Promise<Figu
   await sleep(SETTLE_MS);
   const idle = server.rssBytes;
   await sleep(CHECKPOINTED_MS - SETTLE_MS);
-  const limit = 120;
+  const limit = 110;
   return [
     { name: "first start of a build, new data folder", unit: "s", values: firstStarts },
-    { name: "start", unit: "s", values: starts, limit: 0.7 },
+    { name: "start", unit: "s", values: starts, limit: 0.35 },
     { name: "memory, idle for 5 s", unit: "MB", values: [idle / 1e6], limit },
     { name: "memory, idle for 35 s", unit: "MB", values: [server.rssBytes / 1e6], limit },
     { name: "memory, idle, peak since the start", unit: "MB", values: [server.peakBytes / 1e6] },
