@@ -59,6 +59,8 @@ const IDLE_MS = 5 * 60_000;
 const REST_BYTES = 64 * 1024 * 1024;
 const REST_MS = 30_000;
 const REST_CHECK_MS = 50;
+/** Longer than anything the management API is told. What is pushed has limits of its own. */
+const MAX_BODY_BYTES = 64 * 1024;
 /** More than a request's headers can hold, escaped: what is too long is refused by who parses it, with what it is. */
 const MAX_PARAMETER_LENGTH = 64 * 1024;
 
@@ -81,6 +83,7 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     rewriteUrl: (request) => routableUrl(request.url ?? "/"),
     frameworkErrors: answerUnroutable,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 0,
     connectionTimeout: IDLE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,

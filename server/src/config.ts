@@ -47,6 +47,8 @@ export interface Config {
   readonly ownerToken: string | undefined;
   readonly writeTokenLifeSeconds: number;
   readonly leaseSeconds: number;
+  /** How long an upload lasts that nobody goes on with. */
+  readonly uploadLifeSeconds: number;
   /** What one account may have under way at once. */
   readonly maxUploads: number;
   readonly maxStagedBytes: number;
@@ -149,6 +151,14 @@ const SETTINGS: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
     parse: (text, name) => parseDurationSeconds(text, name, { least: "2s" }),
     fallback: "24h",
   },
+  uploadLifeSeconds: {
+    variable: "BOXYARD_UPLOAD_LIFE",
+    placeholder: "TIME",
+    help: "how long an upload that nobody goes on with is kept, with its bytes, from 10m",
+    // Longer than a connection may stand still on which one arrives.
+    parse: (text, name) => parseDurationSeconds(text, name, { least: "10m" }),
+    fallback: "24h",
+  },
   maxUploads: {
     variable: "BOXYARD_MAX_UPLOADS",
     placeholder: "COUNT",
@@ -241,6 +251,7 @@ export function parseConfig(argv: readonly string[], env: Environment = process.
     ownerToken: value(SETTINGS.ownerToken),
     writeTokenLifeSeconds: value(SETTINGS.writeTokenLifeSeconds),
     leaseSeconds: value(SETTINGS.leaseSeconds),
+    uploadLifeSeconds: value(SETTINGS.uploadLifeSeconds),
     maxUploads: value(SETTINGS.maxUploads),
     maxStagedBytes: value(SETTINGS.maxStagedBytes),
     rateLimits: value(SETTINGS.rateLimits),

@@ -116,7 +116,7 @@ test("CVE-2019-16097: nobody gets more by naming it in the body", async () => {
 });
 
 test.each(["acme' OR 'a'='a", 'acme" --', "acme'; DROP TABLE registry; --", "acme%", "acm_"])(
-  "CVE-2019-19029, CVE-2026-110697: a name is a value, whatever it means to a database: %s",
+  "CVE-2019-19026, CVE-2019-19029, CVE-2026-110697: a name is a value, whatever it means to a database: %s",
   async (name) => {
     const escaped = encodeURIComponent(name);
     mustBe(404, await registry.api("GET", `/v2/registry/${escaped}/repositoriesV2`));
@@ -129,6 +129,109 @@ test.each(["acme' OR 'a'='a", 'acme" --', "acme'; DROP TABLE registry; --", "acm
     );
   },
 );
+
+test.each([
+  "q=secret_hash=~^a",
+  "q=token__secret=x",
+  "sort=secret_hash",
+  "filter[secret_hash]=a",
+  "order_by=(SELECT%201)",
+  "fields=secret_hash",
+  "page[where]=1=1",
+])(
+  "CVE-2024-22261, CVE-2025-30086: a list is not filtered or sorted by what only the server knows: %s",
+  async (query) => {
+    for (const url of [
+      "/v2/registries",
+      "/v2/registry/acme/repositoriesV2",
+      "/v2/registry/acme/repositories/app/tags",
+      "/v2/registry/acme/repositories/app/digests",
+      "/api/v1/tokens",
+      "/api/v1/accounts",
+    ]) {
+      const plain = mustBe(200, await registry.api("GET", url));
+      const answer = mustBe(200, await registry.api("GET", `${url}?${query}`));
+      expect([url, { ...answer.json, links: undefined }]).toEqual([url, { ...plain.json, links: undefined }]);
+      expect(answer.body.toString()).not.toMatch(/hash|password/i);
+    }
+  },
+);
+
+test("CVE-2019-19025: nothing is done for what a browser sends by itself, and no other origin reads an answer", async () => {
+  const headers = {
+    cookie: `token=${OWNER_TOKEN}; sid=1`,
+    origin: "https://evil.example.com",
+    referer: "https://evil.example.com/",
+    "content-type": "text/plain",
+  };
+  for (const [method, url] of [
+    ["POST", "/v2/registries"],
+    ["DELETE", "/v2/registry"],
+    ["POST", "/api/v1/tokens"],
+    ["POST", "/v2/acme/app/blobs/uploads/"],
+    ["DELETE", "/v2/acme/app/manifests/v1"],
+    ["GET", "/v2/registry/docker-credentials"],
+  ] as const) {
+    const answer = await registry.send(method, url, { headers, payload: "{}" });
+    expect([url, answer.status]).toEqual([url, 401]);
+    const names = Object.keys(answer.headers);
+    expect(names.filter((name) => /^(set-cookie|access-control-.*)$/.test(name))).toEqual([]);
+  }
+  mustBe(200, await registry.oci("GET", "/v2/acme/app/manifests/v1", token));
+});
+
+test("CVE-2024-22244: nobody is sent to a place that the request names", async () => {
+  const headers = { authorization: `Bearer ${token}`, "x-forwarded-host": "evil.example.com" };
+  for (const url of [
+    "//evil.example.com",
+    "//evil.example.com/%2e%2e",
+    "/\\evil.example.com",
+    "/docs?redirect_url=https://evil.example.com",
+    "/v2/registry/auth?service=boxyard&redirect_uri=https://evil.example.com",
+    "/v2?next=//evil.example.com",
+    "/v2/acme/app/tags/list?n=0&next=https://evil.example.com",
+    "http://evil.example.com/v2/",
+  ]) {
+    const answer = await registry.send("GET", url, { headers });
+    expect([url, Math.floor(answer.status / 100)]).not.toEqual([url, 3]);
+    expect(answer.headers.location ?? answer.headers.link ?? "").not.toMatch(/^<?https?:|^<?\/\//);
+  }
+  const begun = await registry.send("POST", "/v2/acme/app/blobs/uploads/", { headers });
+  expect(mustBe(202, begun).headers.location).toMatch(/^\/v2\/acme\/app\/blobs\/uploads\//);
+});
+
+test("CVE-2026-109195: another account's settings are not found, read or written", async () => {
+  const stranger = await registry.addAccount("settler");
+  for (const url of [
+    "/api/v1/registries/acme/settings",
+    "/api/v1/registries/acme/repositories/app/settings",
+  ]) {
+    const before = mustBe(200, await registry.api("GET", url)).json;
+    mustBe(404, await registry.api("GET", url, { token: stranger }));
+    mustBe(404, await registry.api("PATCH", url, { body: { public: true }, token: stranger }));
+    expect((await registry.api("GET", url)).json).toEqual(before);
+  }
+});
+
+test("CVE-2026-32590: an upload's state is a length in the server's row, and none comes from the client", async () => {
+  const blob = aBlob();
+  const state = Buffer.from("cposix\nsystem\n(S'id'\ntR.").toString("base64url");
+  const location = await registry.startUpload("acme/app", token);
+  mustBe(
+    202,
+    await registry.oci("PATCH", `${location}?_state=${state}&hashstate=${state}`, token, {
+      headers: { "content-type": "application/octet-stream" },
+      body: blob.content,
+    }),
+  );
+  const { staged } = await registry.backend.db
+    .selectFrom("upload_session")
+    .select("staged")
+    .where("id", "=", location.split("/").at(-1) ?? "")
+    .executeTakeFirstOrThrow();
+  expect(JSON.parse(staged)).toEqual({ length: blob.content.length });
+  mustBe(201, await registry.oci("PUT", `${location}?digest=${blob.digest}&_state=${state}`, token));
+});
 
 test("CVE-2025-48374, GHSA-prh4-vhfh-24mj: no secret is logged, of a request that fails either", async () => {
   let log = "";

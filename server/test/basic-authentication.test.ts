@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { anImage } from "./support/images.ts";
+import { watchEngine } from "./support/moments.ts";
+import { expectRowsAndBytesToAgree } from "./support/recount.ts";
 import {
   type Answer,
   describeOnBothDatabases,
@@ -65,6 +67,34 @@ describeOnBothDatabases(
       }
     });
 
+    test("is answered alike, after the same work, whether it is unknown or was one: timing", async () => {
+      const moments: string[] = [];
+      await using watched = await startRegistry({
+        database,
+        background: false,
+        watchEngine: (engine) =>
+          watchEngine(engine, database, ({ when, what }) => {
+            if (when === "before") moments.push(what);
+          }),
+      });
+      await watched.createRegistry("acme");
+      const expired = await watched.dockerCredential({ expiry_seconds: 60 });
+      watched.passSeconds(60);
+      const unknown = `${expired.slice(0, -1)}${expired.endsWith("x") ? "y" : "x"}`;
+      for (const url of ["/v2/", "/v2/acme/app/tags/list", "/v2/registry/auth?service=boxyard"]) {
+        const seen: object[] = [];
+        for (const password of [unknown, expired, `${OWNER_TOKEN.slice(0, -1)}x`, "wrong"]) {
+          moments.length = 0;
+          const authorization = `Basic ${Buffer.from(`any:${password}`).toString("base64")}`;
+          const { status, headers, json } = await watched.send("GET", url, { headers: { authorization } });
+          const message = json.message ?? json.errors;
+          seen.push({ status, challenge: headers["www-authenticate"], message, work: [...moments] });
+        }
+        expect(seen[0]).toMatchObject({ status: 401 });
+        expect(seen).toEqual(seen.map(() => seen[0]));
+      }
+    });
+
     test.each<[Method, string, string]>([
       ["POST", "blobs/uploads/", "pull,push"],
       ["POST", `blobs/uploads/?digest=${config}`, "pull,push"],
@@ -102,6 +132,7 @@ describeOnBothDatabases(
         }),
         { numRuns: 100 },
       );
+      await expectRowsAndBytesToAgree(registry.backend);
     });
   },
 );

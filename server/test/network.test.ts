@@ -102,6 +102,24 @@ describe("a client that ends its half of the connection once it has asked", () =
   });
 });
 
+test("a client whose headers never come to an end is told so, and cut off: slowloris", async () => {
+  // Node looks at all connections now and then.
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  await using other = await startRegistry({ background: false });
+  await other.app.listen({ port: 0, host: "127.0.0.1" });
+  other.app.server.headersTimeout = 1;
+  const accepted = once(other.app.server, "connection");
+  const client = openSocket((other.app.server.address() as AddressInfo).port);
+  const [server] = (await accepted) as [Socket];
+  const line = "GET /v2/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: 1";
+  client.write(line);
+  await vi.waitUntil(() => server.bytesRead === line.length, { timeout: 30_000 });
+  const answer = client.toArray();
+  vi.advanceTimersByTime(60_000);
+  vi.useRealTimers();
+  expect(Buffer.concat(await answer).toString()).toMatch(/^HTTP\/1.1 408 /);
+});
+
 describe("an upload on a connection on which nothing moves", () => {
   const content = noise("stalled", 1000);
   const { digest } = contentOf(content);
@@ -136,7 +154,7 @@ describe("an upload on a connection on which nothing moves", () => {
     mustBe(201, await registry.oci("PUT", `${location}?digest=${digest}`, token));
   }
 
-  test("is cut off after a while, and what came is kept", async () => {
+  test("is cut off after a while, and what came is kept: slowloris", async () => {
     registry.app.server.timeout = 200;
     const location = await registry.startUpload("acme/app", token);
     const { client } = await stall(location);

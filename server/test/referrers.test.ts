@@ -166,6 +166,28 @@ describeOnBothDatabases("the list of referrers", (database) => {
     },
   );
 
+  test("has ten thousand, with 4 MB of annotations, in pages of a thousand at most", async () => {
+    const subject = aSubject();
+    const annotations = { pad: "x".repeat(400) };
+    const pushed = new Set<string>();
+    for (let round = 0; round < 100; round++) {
+      const many = Array.from({ length: 100 }, (_, n) =>
+        referrerOf(subject, SBOM, { annotations: { ...annotations, n: `${round}/${n}` } }),
+      );
+      await Promise.all(many.map((referrer) => push(referrer)));
+      for (const { digest } of many) pushed.add(digest);
+    }
+    let url: string | undefined = `/v2/acme/app/referrers/${subject.digest}`;
+    while (url !== undefined) {
+      const { headers, json, body } = mustBe(200, await registry.oci("GET", url, token));
+      expect(json.manifests.length).toBeLessThanOrEqual(1000);
+      expect(body.length).toBeLessThan(MIB);
+      for (const { digest } of json.manifests) expect(pushed.delete(digest)).toBe(true);
+      url = /^<([^>]+)>; rel="next"$/.exec(headers.link ?? "")?.[1];
+    }
+    expect(pushed.size).toBe(0);
+  });
+
   describe("of a subject whose referrers an older client listed under the fallback tag", () => {
     test("has those too, and none twice", async () => {
       const subject = await push(aSubject());

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { anImage } from "./support/images.ts";
+import { expectRowsAndBytesToAgree } from "./support/recount.ts";
 import {
   type Answer,
   describeOnBothDatabases,
@@ -240,5 +241,6 @@ describeOnBothDatabases("the token service's OAuth2 form", (database) => {
       ),
       { numRuns: 60 },
     );
+    await expectRowsAndBytesToAgree(registry.backend);
   });
 });

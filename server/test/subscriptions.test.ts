@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { DOCUMENTED_TIERS, type TierSlug, type Tiers } from "../src/model/tier.ts";
-import { anImage } from "./support/images.ts";
+import { imageOf } from "./support/documents.ts";
+import { anImage, contentOf, noise } from "./support/images.ts";
 import {
   type Answer,
   aBlob,
@@ -262,6 +263,26 @@ describeOnBothDatabases("a subscription", (database) => {
 
     mustBe(200, await change("basic"));
     mustBe(201, await registry.pushManifest("acme/app", second.manifest, "v3"));
+  });
+
+  test("is crossed by blobs, which are taken whole, and holds against their manifest: quota crossed mid-stream", async () => {
+    await start("starter", { tiers: tiersWith("starter", { includedStorageBytes: bytes }) });
+    const token = await registry.tokenFor("acme/app", "pull,push");
+    const layer = contentOf(noise("over the quota", 3 * bytes));
+    const location = await registry.startUpload("acme/app", token);
+    for (let from = 0; from < layer.content.length; from += bytes) {
+      const headers = { "content-type": "application/octet-stream" };
+      const body = layer.content.subarray(from, from + bytes);
+      mustBe(202, await registry.oci("PATCH", location, token, { headers, body }));
+    }
+    mustBe(201, await registry.oci("PUT", `${location}?digest=${layer.digest}`, token));
+    const config = aBlob("{}");
+    mustBe(201, await registry.pushBlob("acme/app", config, token));
+
+    const answer = await registry.pushManifest("acme/app", imageOf(config, [layer]), "v1", token);
+    expect([answer.status, codeOf(answer)]).toEqual([403, "DENIED"]);
+    expect(answer.json.errors[0].message).toMatch(/^registry storage limit exceeded/);
+    expect((await registry.oci("GET", "/v2/acme/app/manifests/v1", token)).status).toBe(404);
   });
 
   test("limits nothing where the server is told so", async () => {

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { REGIONS } from "../src/model/region.ts";
 import {
   type Answer,
   aBlob,
@@ -77,6 +78,32 @@ describeOnBothDatabases("what an account may upload at once", (database) => {
       // It is counted anew after a moment.
       await vi.waitFor(async () => expect((await begin(token)).status).toBe(202), { timeout: 30_000 });
     }
+  });
+
+  test("ends by itself, bytes and all, once nobody has gone on with it for as long as is set", async () => {
+    registry = await startRegistry({ database, uploadLifeSeconds: 600 });
+    await registry.createRegistry("acme");
+    const token = await registry.tokenFor("acme/app");
+    const location = await registry.startUpload("acme/app", token);
+    const standing = async () => (await registry.oci("GET", location, token)).status;
+    registry.passSeconds(500);
+    mustBe(202, await registry.oci("PATCH", location, token, { headers: CHUNK, body: "12345" }));
+    registry.passSeconds(590);
+    expect(await standing()).toBe(204);
+    const store = registry.backend.stores.get(REGIONS[0]);
+    const kept = async () => (await Array.fromAsync(store?.keys() ?? [])).length;
+    expect(await kept()).toBe(1);
+
+    registry.passSeconds(20);
+    expect(await standing()).toBe(404);
+    // What was on its way to the store has a minute to get there.
+    await vi.waitFor(
+      async () => {
+        registry.passSeconds(30);
+        expect(await kept()).toBe(0);
+      },
+      { timeout: 30_000 },
+    );
   });
 
   describe("has a number of bytes", () => {

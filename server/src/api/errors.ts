@@ -20,6 +20,7 @@ export const RESPONSES = {
   ACCOUNT_HAS_REGISTRY: [422, "unprocessable_entity"],
   ACCOUNT_UNKNOWN: [404, "not_found"],
   BLOB_REFERENCED: [412, "precondition_failed"],
+  BODY_TOO_SLOW: [408, "bad_request"],
   GARBAGE_COLLECTION_ACTIVE: [412, "precondition_failed"],
   GARBAGE_COLLECTION_UNKNOWN: [404, "not_found"],
   MANIFEST_TOO_LARGE: [422, "unprocessable_entity"],

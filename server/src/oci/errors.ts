@@ -1,6 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, RegistryError } from "../model/errors.ts";
-import { MAX_MANIFEST_BYTES } from "../model/manifest.ts";
 
 /** Each refusal on the wire: an HTTP status, and the nearest code that the OCI spec has. */
 export const RESPONSES = {
@@ -21,6 +20,7 @@ export const RESPONSES = {
   ACCOUNT_HAS_REGISTRY: [403, "DENIED"],
   ACCOUNT_UNKNOWN: [404, "NAME_UNKNOWN"],
   BLOB_REFERENCED: [405, "UNSUPPORTED"],
+  BODY_TOO_SLOW: [408, "SIZE_INVALID"],
   GARBAGE_COLLECTION_ACTIVE: [403, "DENIED"],
   GARBAGE_COLLECTION_UNKNOWN: [404, "NAME_UNKNOWN"],
   MANIFEST_TOO_LARGE: [413, "MANIFEST_INVALID"],
@@ -49,11 +49,10 @@ const RETRY_AFTER_SECONDS = 60;
 
 /** Answers whatever a data-plane route throws, in the words of the distribution spec ("Error Codes"). */
 export function answerError(
-  failure: FastifyError | RegistryError,
+  error: FastifyError | RegistryError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const error = isTooLarge(failure) ? manifestTooLarge(failure) : failure;
   if (error instanceof RegistryError) {
     const [status, code] = RESPONSES[error.code];
     if (status === 429) reply.header("retry-after", RETRY_AFTER_SECONDS);
@@ -81,17 +80,6 @@ export function answerError(
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): void {
   const message = "there is no such endpoint: an image's path is /v2/<registry>/<repository>/…";
   reply.code(404).send({ errors: [{ code: "NAME_UNKNOWN", message }] });
-}
-
-/** Only a manifest is gathered in memory, so only it can be too large. */
-function isTooLarge({ code }: FastifyError | RegistryError): boolean {
-  return code === "FST_ERR_CTP_BODY_TOO_LARGE";
-}
-
-function manifestTooLarge(cause: unknown): RegistryError {
-  return new RegistryError("MANIFEST_TOO_LARGE", `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`, {
-    cause,
-  });
 }
 
 /** One entry for each of several particulars: a manifest may name several blobs that are missing. */

@@ -1,15 +1,17 @@
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type AccessContext, accessOf, requireAccess } from "../auth/access.ts";
 import { findManifestContent, type ManifestHead } from "../metadata/manifests.ts";
 import { digestAlgorithm } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
-import { MAX_MANIFEST_BYTES, type Manifest } from "../model/manifest.ts";
+import type { Manifest } from "../model/manifest.ts";
 import { parseReference, parseTagName, presentPath, type Reference, type TagName } from "../model/name.ts";
 import { entityTag } from "../model/precondition.ts";
 import type { Backend } from "../registry/backend.ts";
 import { deleteManifest, getManifest, pushManifest } from "../registry/manifests.ts";
 import { deleteTag } from "../registry/tags.ts";
 import { matchesEtag, parsePrecondition } from "./etag.ts";
+import { gatherManifest, ManifestBodies } from "./manifest-bodies.ts";
 
 /** What fits, with tags of any length, into the headers of a request and of its answer. */
 const MAX_TAGS = 50;
@@ -26,12 +28,15 @@ interface PushRequest extends ManifestParams {
 export function manifestRoutes(app: FastifyInstance, context: AccessContext & { backend: Backend }): void {
   const { backend } = context;
 
+  const bodies = new ManifestBodies();
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    "*",
-    { parseAs: "buffer", bodyLimit: MAX_MANIFEST_BYTES },
-    (_request, body, done) => done(null, body),
+  app.addContentTypeParser("*", (request: FastifyRequest, body: Readable) =>
+    gatherManifest(body, request.headers["content-length"]),
   );
+  app.addHook("preParsing", async (request, reply, body) => {
+    if (request.method === "PUT") await bodies.waitForRoom(request.headers["content-length"], reply.raw);
+    return body;
+  });
   app.addHook("preHandler", async (request) => {
     if (request.method === "PUT" && !Buffer.isBuffer(request.body)) {
       throw new RegistryError("MANIFEST_INVALID", "the request has no body: send the manifest in it");
@@ -77,7 +82,7 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
   // end-7a, end-7b: push a manifest under a tag, or under its digest and any number of tags.
   app.put<PushRequest>(
     "/:name/manifests/:reference",
-    { onRequest: requireAccess(context, "push"), bodyLimit: MAX_MANIFEST_BYTES },
+    { onRequest: requireAccess(context, "push") },
     async (request, reply) => {
       const reference = parseReference(request.params.reference);
       const tags = parseTags(request, reference);

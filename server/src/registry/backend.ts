@@ -32,6 +32,8 @@ export interface Backend extends AsyncDisposable {
   /** How long a lease lasts. An answer may be relied on for half of it. */
   leaseMs: number;
   writeTokenLifeMs: number;
+  /** How long an upload lasts that nobody goes on with. */
+  uploadLifeMs: number;
   /** Whether a run of garbage collection pauses pushes, where neither it nor its registry says. */
   garbageCollectionWrites: Writes;
   underWay: UploadsUnderWay;
@@ -55,6 +57,8 @@ const NO_LIMITS: UnderWay = {
   stagedBytes: Number.POSITIVE_INFINITY,
 };
 
+const UPLOAD_LIFE_SECONDS = 24 * 60 * 60;
+
 /** Below them is every layer of an image that can be run; a bomb is cut off. */
 const UNPACK_LIMITS: UnpackLimits = { bytes: 64 * 1024 ** 3, milliseconds: 10 * 60 * 1000 };
 
@@ -66,6 +70,8 @@ export interface BackendOptions {
   writeTokenLifeSeconds: number;
   /** `pause` where it is missing. */
   garbageCollectionWrites?: Writes;
+  /** A day where it is missing. */
+  uploadLifeSeconds?: number;
   /** What an account may upload at once; as much as it likes where it is missing. */
   uploadLimits?: UnderWay;
   /** `false` where it is missing. */
@@ -154,6 +160,7 @@ export function createBackend(parts: {
   leaseSeconds: number;
   writeTokenLifeSeconds: number;
   garbageCollectionWrites?: Writes;
+  uploadLifeSeconds?: number;
   uploadLimits?: UnderWay;
   sparse?: boolean;
   tiers?: Tiers;
@@ -169,6 +176,7 @@ export function createBackend(parts: {
     now: parts.now ?? (() => db.now()),
     leaseMs: parts.leaseSeconds * 1000,
     writeTokenLifeMs: parts.writeTokenLifeSeconds * 1000,
+    uploadLifeMs: (parts.uploadLifeSeconds ?? UPLOAD_LIFE_SECONDS) * 1000,
     garbageCollectionWrites: parts.garbageCollectionWrites ?? "pause",
     underWay: new UploadsUnderWay(parts.uploadLimits ?? NO_LIMITS),
     sparse: parts.sparse ?? false,

@@ -70,6 +70,6 @@ function sum(count: UnderWay, { sessions = 0, stagedBytes = 0 }: Partial<UnderWa
 function tooMuch(what: string): RegistryError {
   return new RegistryError(
     "TOOMANYREQUESTS",
-    `${what}: finish or cancel some, or wait: one that nobody goes on with ends after 24 hours`,
+    `${what}: finish or cancel some, or wait: one that nobody goes on with ends by itself`,
   );
 }

@@ -20,8 +20,6 @@ import { isStorageFull, StagedBytesLostError } from "../storage/blob-store.ts";
 import { type Backend, storeOf } from "./backend.ts";
 import { commitBlob, getRepository, type Place } from "./blobs.ts";
 
-/** A session without bytes for so long is given up, with what it has staged. */
-const SESSION_LIFE_MS = 24 * 60 * 60 * 1000;
 /**
  * Longer than what was sent to the store before a session ended takes to land: an append goes on in pieces, and asks
  * for its session after each few.
@@ -62,7 +60,7 @@ export async function startUpload(
       writeTokenId: uploader.writeTokenId,
       storageKey: newStorageKey(),
       staged: NOTHING_STAGED,
-      expiresAt: now() + SESSION_LIFE_MS,
+      expiresAt: now() + backend.uploadLifeMs,
     };
     await insertUploadSession(tx, session, now());
     return session;
@@ -199,7 +197,7 @@ async function append(
   source.on("data", hashChunk);
   let kept = session.staged;
   const keep = async (staged: Staged): Promise<void> => {
-    const expiresAt = now() + SESSION_LIFE_MS;
+    const expiresAt = now() + backend.uploadLifeMs;
     const advanced = await transactRelaxed(db, (tx) =>
       advanceUploadSession(tx, id, kept.length, { staged, expiresAt }),
     );

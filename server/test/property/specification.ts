@@ -4,7 +4,7 @@
  * choice; it knows nothing of how the server works. One request at a time: it has no races.
  */
 import { createHash } from "node:crypto";
-import { imageOf, indexOf } from "../support/documents.ts";
+import { descriptorOf, imageOf, indexOf } from "../support/documents.ts";
 import { type Content, contentOf, type Manifest, noise } from "../support/images.ts";
 import type { Answer, Method } from "../support/registry.ts";
 
@@ -26,22 +26,40 @@ interface Pushable extends Manifest {
   blobs: readonly Content[];
   children: readonly Manifest[];
   subject?: Manifest;
+  /** As a list of referrers has it; an index need not have one. */
+  artifactType?: string;
 }
+
+const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
+const SBOM_TYPE = "application/vnd.example.sbom";
+/** What lists of referrers are filtered by. */
+export const ARTIFACT_TYPES = [SBOM_TYPE, CONFIG_TYPE, "application/vnd.example.none"];
 
 const small: Pushable = { ...imageOf(config, [base]), blobs: [config, base], children: [] };
 const layered: Pushable = { ...imageOf(config, [base, top]), blobs: [config, base, top], children: [] };
 const list: Pushable = { ...indexOf([small, layered]), blobs: [], children: [small, layered] };
 const nested: Pushable = { ...indexOf([list]), blobs: [], children: [list] };
-const signature: Pushable = {
-  ...imageOf(config, [empty], {
-    subject: { mediaType: small.mediaType, digest: small.digest, size: small.content.length },
-  }),
-  blobs: [config, empty],
+/** By its sha512, whose digest it has. */
+const wide: Pushable = {
+  ...imageOf(config, [top]),
+  ...sha512Of(imageOf(config, [top]).content),
+  blobs: [config, top],
   children: [],
-  subject: small,
 };
+const signature = referrerOf(small, {});
+const sbom = referrerOf(small, { artifactType: SBOM_TYPE });
+const signatureOfWide = referrerOf(wide, {});
 /** Every manifest that is pushed. */
-export const MANIFESTS: readonly Pushable[] = [small, layered, list, nested, signature];
+export const MANIFESTS: readonly Pushable[] = [
+  small,
+  layered,
+  list,
+  nested,
+  signature,
+  sbom,
+  wide,
+  signatureOfWide,
+];
 
 export const TAGS = ["latest", "v1", "V1", "1.0"];
 
@@ -68,13 +86,45 @@ export type Operation =
       range: { first?: number; last?: number } | undefined;
     }
   | { do: "deleteBlob"; repository: number; blob: number }
-  | { do: "pushManifest"; repository: number; manifest: number; tags: readonly number[]; byDigest: boolean }
+  | {
+      do: "pushManifest";
+      repository: number;
+      manifest: number;
+      tags: readonly number[];
+      byDigest: boolean;
+      condition: keyof typeof CONDITIONS;
+    }
   | { do: "pullManifest"; repository: number; reference: Reference; method: "GET" | "HEAD" }
   | { do: "deleteManifest"; repository: number; reference: Reference }
   | { do: "listTags"; repository: number; n: number | undefined; last: number | undefined }
-  | { do: "listReferrers"; repository: number; manifest: number };
+  | { do: "listReferrers"; repository: number; manifest: number; artifactType: number | undefined }
+  | { do: "listRepositories" };
 
 type Reference = { tag: number } | { manifest: number };
+
+/** What a push may want of the tags that it moves, or of the manifest where it moves none (RFC 9110 §13.1). */
+const CONDITIONS = {
+  none: { headersFor: () => ({}), holds: () => true },
+  "it is not here": {
+    headersFor: () => ({ "if-none-match": "*" }),
+    holds: (current) => current === undefined,
+  },
+  "it is here": { headersFor: () => ({ "if-match": "*" }), holds: (current) => current !== undefined },
+  "it is this": {
+    headersFor: ({ digest }) => ({ "if-match": `"${digest}"` }),
+    holds: (current, manifest) => current === manifest,
+  },
+  "it is another": {
+    headersFor: ({ digest }) => ({ "if-none-match": `"${digest}"` }),
+    holds: (current, manifest) => current !== manifest,
+  },
+} satisfies Record<
+  string,
+  {
+    headersFor: (manifest: Pushable) => Record<string, string>;
+    holds: (current: Pushable | undefined, manifest: Pushable) => boolean;
+  }
+>;
 
 /** A request, and what has to be true of the answer. */
 export interface Exchange {
@@ -97,6 +147,8 @@ export interface Expected {
 
 interface Repository {
   name: string;
+  /** Whether it takes manifests whose content is missing. */
+  isSparse: boolean;
   blobs: Set<Content>;
   manifests: Set<Pushable>;
   tags: Map<string, Pushable>;
@@ -117,9 +169,10 @@ export class Specification {
   readonly #repositories: readonly Repository[];
   readonly #uploads: Upload[] = [];
 
-  constructor(names: readonly string[]) {
-    this.#repositories = names.map((name) => ({
-      name,
+  /** Repositories of one account, in which nothing is yet. */
+  constructor(repositories: readonly Pick<Repository, "name" | "isSparse">[]) {
+    this.#repositories = repositories.map((repository) => ({
+      ...repository,
       blobs: new Set(),
       manifests: new Set(),
       tags: new Map(),
@@ -174,7 +227,9 @@ export class Specification {
       case "listTags":
         return listTags(this.#repository(operation), operation);
       case "listReferrers":
-        return listReferrers(this.#repository(operation), at(MANIFESTS, operation.manifest));
+        return listReferrers(this.#repository(operation), at(MANIFESTS, operation.manifest), operation);
+      case "listRepositories":
+        return listRepositories(this.#repositories);
     }
   }
 
@@ -186,11 +241,12 @@ export class Specification {
         yield { do: "pullBlob", repository, blob, method: "GET", range: undefined };
       for (const manifest of MANIFESTS.keys()) {
         yield { do: "pullManifest", repository, reference: { manifest }, method: "GET" };
-        yield { do: "listReferrers", repository, manifest };
+        yield { do: "listReferrers", repository, manifest, artifactType: undefined };
       }
       for (const tag of TAGS.keys())
         yield { do: "pullManifest", repository, reference: { tag }, method: "GET" };
     }
+    yield { do: "listRepositories" };
     for (const upload of this.#uploads.keys()) yield { do: "stand", upload, method: "GET" };
   }
 
@@ -352,26 +408,33 @@ function deleteBlob({ name, blobs, manifests }: Repository, blob: Content): Exch
 }
 
 function pushManifest(
-  { name, blobs, manifests, tags }: Repository,
+  { name, isSparse, blobs, manifests, tags }: Repository,
   manifest: Pushable,
   operation: Extract<Operation, { do: "pushManifest" }>,
 ): Exchange {
   const names = [...new Set(operation.tags.map((tag) => at(TAGS, tag)))];
-  const byDigest = operation.byDigest || names.length !== 1;
+  // A tag alone says sha256.
+  const byDigest = operation.byDigest || names.length !== 1 || manifest === wide;
+  const condition = CONDITIONS[operation.condition];
   const query = names.map((tag) => `tag=${tag}`).join("&");
   const reference = byDigest ? `${manifest.digest}${query && `?${query}`}` : names[0];
   const push: Exchange = {
     method: "PUT",
     url: `/v2/${name}/manifests/${reference}`,
-    headers: { "content-type": manifest.mediaType },
+    headers: { "content-type": manifest.mediaType, ...condition.headersFor(manifest) },
     body: manifest.content,
     answer: { status: 400 },
   };
+  const here = manifests.has(manifest) ? manifest : undefined;
+  const moved = names.length > 0 ? names.map((tag) => tags.get(tag)) : [here];
+  if (!moved.every((current) => condition.holds(current, manifest)))
+    return { ...push, answer: { status: 412 } };
   const isWhole =
-    manifest.blobs.every((blob) => blobs.has(blob)) &&
-    manifest.children.every(({ digest }) => manifests.values().some((one) => one.digest === digest));
+    isSparse ||
+    (manifest.blobs.every((blob) => blobs.has(blob)) &&
+      manifest.children.every(({ digest }) => manifests.values().some((one) => one.digest === digest)));
   // One that is here already is what it was.
-  if (!isWhole && !manifests.has(manifest)) return push;
+  if (!isWhole && here === undefined) return push;
   manifests.add(manifest);
   for (const tag of names) tags.set(tag, manifest);
   const headers = {
@@ -440,23 +503,53 @@ function listTags(
   return { ...request, answer: { status: 200, headers: { link }, json: { name, tags: page } } };
 }
 
-function listReferrers({ name, manifests }: Repository, { digest }: Manifest): Exchange {
-  const referrers = [...manifests].filter(({ subject }) => subject?.digest === digest);
+function listReferrers(
+  { name, manifests }: Repository,
+  { digest }: Manifest,
+  { artifactType: wanted }: Extract<Operation, { do: "listReferrers" }>,
+): Exchange {
+  const type = wanted === undefined ? undefined : at(ARTIFACT_TYPES, wanted);
+  const referrers = [...manifests]
+    .filter(({ subject }) => subject?.digest === digest)
+    .filter(({ artifactType }) => type === undefined || artifactType === type)
+    .sort((one, other) => inByteOrder(one.digest, other.digest));
   return {
     method: "GET",
-    url: `/v2/${name}/referrers/${digest}`,
+    url: `/v2/${name}/referrers/${digest}${type === undefined ? "" : `?artifactType=${encodeURIComponent(type)}`}`,
     answer: {
       status: 200,
-      headers: { "content-type": "application/vnd.oci.image.index.v1+json" },
+      headers: {
+        "content-type": "application/vnd.oci.image.index.v1+json",
+        "oci-filters-applied": type === undefined ? undefined : "artifactType",
+      },
       json: {
         schemaVersion: 2,
-        manifests: referrers.map(({ mediaType, digest, content }) => ({
+        manifests: referrers.map(({ mediaType, digest, content, artifactType }) => ({
           mediaType,
           digest,
           size: content.length,
+          artifactType,
         })),
       },
     },
+  };
+}
+
+/** Those that have a manifest. */
+function listRepositories(repositories: readonly Repository[]): Exchange {
+  const names = repositories.filter(({ manifests }) => manifests.size > 0).map(({ name }) => name);
+  const json = { repositories: names.sort(inByteOrder) };
+  return { method: "GET", url: "/v2/_catalog", answer: { status: 200, json } };
+}
+
+/** A signature, or whatever else refers to a manifest. */
+function referrerOf(subject: Manifest, rest: { artifactType?: string }): Pushable {
+  return {
+    ...imageOf(config, [empty], { subject: descriptorOf(subject, subject.mediaType), ...rest }),
+    blobs: [config, empty],
+    children: [],
+    subject,
+    artifactType: rest.artifactType ?? CONFIG_TYPE,
   };
 }
 

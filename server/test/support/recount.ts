@@ -1,7 +1,18 @@
 /** Every counter that rows carry, beside what counting the rows gives. */
 import { expect } from "vitest";
+import { type Finding, verify } from "../../src/gc/verify.ts";
 import type { Database, Queries } from "../../src/metadata/database.ts";
 import { getRegistryUsage } from "../../src/metadata/registries.ts";
+import type { Backend } from "../../src/registry/backend.ts";
+
+/** Expects every counter to be right, every row to have its bytes, whole, and all bytes a row. */
+export async function expectRowsAndBytesToAgree(backend: Backend): Promise<void> {
+  await expectCountersToBeRight(backend.db);
+  const findings: Finding[] = [];
+  const onFinding = (finding: Finding) => findings.push(finding);
+  await verify(backend, { full: true, onFinding, onProgress: () => {} });
+  expect(findings).toEqual([]);
+}
 
 /** Expects every counter of the living registries to be what counting the rows gives. */
 export async function expectCountersToBeRight(db: Database): Promise<void> {

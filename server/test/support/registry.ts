@@ -54,6 +54,7 @@ export interface TestRegistryOptions {
   database?: DatabaseName;
   leaseSeconds?: number;
   writeTokenLifeSeconds?: number;
+  uploadLifeSeconds?: number;
   publicUrl?: URL;
   trustedProxies?: string[];
   openMetrics?: boolean;
@@ -90,12 +91,13 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   };
   const { db, stores } = await openCellars(options, lives, resources);
   const clock = { skipped: 0 };
-  const { uploadLimits, sparse = false, unpackLimits } = options;
+  const { uploadLifeSeconds, uploadLimits, sparse = false, unpackLimits } = options;
   const { tiers = DOCUMENTED_TIERS, limits = "documented" } = options;
   const backend = createBackend({
     db,
     stores,
     ...lives,
+    ...(uploadLifeSeconds === undefined ? {} : { uploadLifeSeconds }),
     ...(uploadLimits === undefined ? {} : { uploadLimits }),
     sparse,
     tiers,
