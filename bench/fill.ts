@@ -125,12 +125,22 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
     "manifest",
     [
       ...["repository_id", "registry_id", "digest", "media_type", "size_bytes"],
-      ...["compressed_size_bytes", "uncompressed_size_bytes", "measure_after"],
+      ...["compressed_size_bytes", "uncompressed_size_bytes", "measure_after", "describe_after"],
       ...["holder_count", "leased_until", "created_at", "updated_at"],
     ],
     eachManifest(repositories, (repository, { manifest, blobs }, tagCount) => [
       ...[repositoryId(repository), registryId, manifest.digest, MANIFEST_TYPE],
-      ...[manifest.bytes.length, sumBytes(blobs), sumBytes(blobs.slice(1)), null, tagCount, 0, NOW, NOW],
+      ...[
+        manifest.bytes.length,
+        sumBytes(blobs),
+        sumBytes(blobs.slice(1)),
+        null,
+        null,
+        tagCount,
+        0,
+        NOW,
+        NOW,
+      ],
     ]),
   );
   const manifestIds = await idsBy(rows, "SELECT id, repository_id || ' ' || digest AS name FROM manifest");
@@ -166,6 +176,14 @@ async function fill(dataDir: string, rows: Rows, repositories: readonly Reposito
   );
   await rows.query(`INSERT INTO registry_blob (registry_id, blob_id, link_count)
     SELECT registry_id, blob_id, count(*) FROM repository_blob GROUP BY registry_id, blob_id`);
+  await rows.query(
+    "UPDATE tag SET size_bytes = (SELECT compressed_size_bytes FROM manifest WHERE id = manifest_id)",
+  );
+  await rows.query(`UPDATE repository SET (size_bytes, unique_bytes) = (
+    SELECT coalesce(sum(b.size_bytes), 0), coalesce(sum(CASE WHEN u.link_count = 1 THEN b.size_bytes END), 0)
+    FROM repository_blob l JOIN blob b ON b.id = l.blob_id
+    JOIN registry_blob u ON u.registry_id = l.registry_id AND u.blob_id = l.blob_id
+    WHERE l.repository_id = repository.id)`);
   await rows.query(`UPDATE registry SET storage_usage_bytes = (SELECT sum(size_bytes) FROM blob),
     repository_count = (SELECT count(*) FROM repository WHERE manifest_count > 0),
     tagged_repository_count = (SELECT count(*) FROM repository WHERE tag_count > 0)`);

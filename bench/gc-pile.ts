@@ -12,7 +12,7 @@ import type { LoopDelay } from "./loop-probe.ts";
 import { startServer } from "./server.ts";
 
 const BLOBS = 100_000;
-const GARBAGE = { tenth: 10_000, all: 100_000 };
+const GARBAGE = { half: 50_000, all: 100_000 };
 const REPOSITORIES = 100;
 const ROUNDS = 3;
 const IDLE_MS = 10_000;
@@ -27,15 +27,15 @@ interface Pile {
 
 export async function measurePile(folder: string, bundle: string): Promise<Figure[]> {
   const piles: Record<keyof typeof GARBAGE, Pile> = {
-    tenth: { rate: [], cpu: [], idle: [], loop: [], peak: [] },
+    half: { rate: [], cpu: [], idle: [], loop: [], peak: [] },
     all: { rate: [], cpu: [], idle: [], loop: [], peak: [] },
   };
   for (let round = 1; round <= ROUNDS; round++) {
-    for (const size of ["tenth", "all"] as const) {
+    for (const size of ["half", "all"] as const) {
       await measureOne(join(folder, "data"), bundle, GARBAGE[size], piles[size]);
     }
   }
-  const { tenth, all } = piles;
+  const { half, all } = piles;
   const count = GARBAGE.all.toLocaleString("en");
   const figure = (name: string, of: (delay: LoopDelay) => number, delays: LoopDelay[]): Figure => ({
     name: `event loop, ${name}`,
@@ -58,15 +58,15 @@ export async function measurePile(folder: string, bundle: string): Promise<Figur
     figure("idle, longest wait for a turn", ({ waited }) => waited.max, all.idle),
     figure("idle, p99 of waits for a turn", ({ waited }) => waited.p99, all.idle),
     {
-      name: `memory, peak, ${GARBAGE.tenth.toLocaleString("en")} of garbage`,
+      name: `memory, peak, ${GARBAGE.half.toLocaleString("en")} of garbage`,
       unit: "MB",
-      values: tenth.peak,
+      values: half.peak,
     },
     { name: `memory, peak, ${count} of garbage`, unit: "MB", values: all.peak },
     {
       name: "ratio of the two, each round",
       unit: "×",
-      values: all.peak.map((peak, round) => peak / (tenth.peak[round] ?? Number.NaN)),
+      values: all.peak.map((peak, round) => peak / (half.peak[round] ?? Number.NaN)),
       limit: 1.1,
     },
   ];
