@@ -142,8 +142,8 @@ describe("a body", () => {
     expect([answer.status, answer.json.id]).toEqual([413, "payload_too_large"]);
   });
 
-  test("of a million brackets is refused", async () => {
-    const body = "[".repeat(500_000) + "]".repeat(500_000);
+  test("of as many brackets as fit is refused", async () => {
+    const body = "[".repeat(30_000) + "]".repeat(30_000);
     const answer = await send("POST", "/v2/registry/validate-name", JSON_TYPE, body);
     expect([answer.status, answer.json.id]).toEqual([422, "unprocessable_entity"]);
   });

@@ -166,7 +166,7 @@ describe("a request with the panel's cookie", () => {
     expect(taken.status).toBe(201);
   });
 
-  test("is refused from a page of another origin, and taken from its own", async () => {
+  test("is refused from a page of another origin, and taken from its own (CVE-2019-19025)", async () => {
     const cookie = await sessionOf();
     const from = (origin: string) => ask("DELETE", "/api/v1/session", cookie, { ...PANEL, origin });
     const refused = await from("https://evil.example");
