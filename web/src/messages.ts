@@ -1,4 +1,5 @@
 /** All that the panel says. A text with something in it is a function of that. */
+import type { Event } from "@boxyard/client";
 import { formatCount, formatPlural } from "./format.ts";
 
 export const messages = {
@@ -364,7 +365,7 @@ export const messages = {
       token_revoke: "Revoked a token",
       garbage_collection_start: "Started garbage collection",
       garbage_collection_end: "Ended garbage collection",
-    } as Readonly<Record<string, string>>,
+    } satisfies Record<Event["kind"], string>,
   },
 
   cleanUp: {

@@ -12,6 +12,7 @@ import { createQueryClient } from "./api/query-client.ts";
 import { Loading } from "./components/states.tsx";
 import { sessionKey } from "./queries/keys.ts";
 import { MANIFEST_FILTERS } from "./queries/manifests.ts";
+import { EVENT_KINDS } from "./queries/registries.ts";
 import { sessionQuery } from "./queries/session.ts";
 import { NotFoundPage, RouteFailure } from "./routes/failures.tsx";
 import { MANIFEST_VIEWS } from "./routes/manifest/views.ts";
@@ -236,5 +237,5 @@ function readPath(value: unknown): string | undefined {
 }
 
 function readKind(search: Record<string, unknown>) {
-  return present({ kind: readText(search.kind) });
+  return present({ kind: EVENT_KINDS.find((kind) => kind === search.kind) });
 }

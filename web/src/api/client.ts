@@ -1,21 +1,17 @@
 /** The one way to the server: the client package, with what a browser's session needs. */
 import { ApiError, createClient } from "@boxyard/client";
-import { panelOperations } from "./panel-operations.ts";
 import { setServerReachable } from "./server-status.ts";
 
 const PROBE_TIMEOUT_MS = 5000;
 /** What a proxy answers for a server that is not there. */
 const GATEWAY_STATUSES = [502, 503, 504];
 
-const options = {
+export const client = createClient({
   baseUrl: window.location.origin,
   fetch: fetchAsPanel,
   // Who asks again is the query cache, which shows meanwhile what it has.
   retries: 0,
-};
-
-export const client = createClient(options);
-export const panel = panelOperations(options);
+});
 
 /** Other sites cannot send this header, so a request that has it is the panel's own. */
 async function fetchAsPanel(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {

@@ -2,19 +2,7 @@ import type { GarbageCollection } from "@boxyard/client";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { registryKeys } from "../queries/keys.ts";
-
-/** What an event says about a registry, in the API's words. */
-const EVENT_KINDS = [
-  "push",
-  "tag_move",
-  "tag_delete",
-  "tag_restore",
-  "manifest_delete",
-  "repository_delete",
-  "settings_change",
-  "garbage_collection_start",
-  "garbage_collection_end",
-] as const;
+import { EVENT_KINDS } from "../queries/registries.ts";
 
 /** A push of many images is many events: what is on the screen is asked for again once. */
 const SETTLE_MS = 400;

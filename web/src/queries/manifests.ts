@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { fetchText, panel } from "../api/client.ts";
+import { client, fetchText } from "../api/client.ts";
 import { registryKeys } from "./keys.ts";
 import { listQuery } from "./lists.ts";
 
@@ -33,7 +33,7 @@ export const manifestsQuery = (
   listQuery(
     [...registryKeys.repository(registry, repository), "manifests", filter],
     (page, signal) =>
-      panel.listManifests(
+      client.boxyard.listManifests(
         { registry_name: registry, repository_name: repository, ...filter, ...page },
         { signal },
       ),
@@ -43,13 +43,15 @@ export const manifestsQuery = (
 export const manifestQuery = (place: ManifestPlace) =>
   queryOptions({
     queryKey: keyOf(place),
-    queryFn: async ({ signal }) => (await panel.getManifest(parametersOf(place), { signal })).manifest,
+    queryFn: async ({ signal }) =>
+      (await client.boxyard.getManifest(parametersOf(place), { signal })).manifest,
   });
 
 export const referrersQuery = (place: ManifestPlace) =>
   queryOptions({
     queryKey: [...keyOf(place), "referrers"],
-    queryFn: async ({ signal }) => (await panel.listReferrers(parametersOf(place), { signal })).referrers,
+    queryFn: async ({ signal }) =>
+      (await client.boxyard.listReferrers(parametersOf(place), { signal })).referrers,
   });
 
 /** What is addressed by its digest never changes. */

@@ -1,6 +1,6 @@
-import type { RegistriesCreateParameters } from "@boxyard/client";
+import type { BoxyardListEventsParameters, Event, RegistriesCreateParameters } from "@boxyard/client";
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { client, panel } from "../api/client.ts";
+import { client } from "../api/client.ts";
 import { registriesKey, registryKeys, subscriptionKey } from "./keys.ts";
 import { listQuery } from "./lists.ts";
 
@@ -13,7 +13,7 @@ export const overviewQuery = (registry: string) =>
   queryOptions({
     queryKey: registryKeys.overview(registry),
     queryFn: async ({ signal }) =>
-      (await panel.getOverview({ registry_name: registry }, { signal })).overview,
+      (await client.boxyard.getOverview({ registry_name: registry }, { signal })).overview,
   });
 
 export const registrySettingsQuery = (registry: string) =>
@@ -23,22 +23,42 @@ export const registrySettingsQuery = (registry: string) =>
       (await client.boxyard.getRegistrySettings({ registry_name: registry }, { signal })).settings,
   });
 
-export const eventsQuery = (registry: string, filter: { repository?: string; kind?: string | undefined }) =>
+/** What can happen in a registry, in the API's words. */
+export const EVENT_KINDS = [
+  "push",
+  "tag_move",
+  "tag_delete",
+  "tag_restore",
+  "manifest_delete",
+  "repository_delete",
+  "registry_create",
+  "registry_delete",
+  "settings_change",
+  "token_create",
+  "token_revoke",
+  "garbage_collection_start",
+  "garbage_collection_end",
+] as const satisfies Event["kind"][];
+
+export const eventsQuery = (
+  registry: string,
+  filter: Pick<BoxyardListEventsParameters, "repository" | "kind">,
+) =>
   listQuery(
     [...registryKeys.events(registry), filter],
-    (page, signal) => panel.listEvents({ registry_name: registry, ...filter, ...page }, { signal }),
+    (page, signal) => client.boxyard.listEvents({ registry_name: registry, ...filter, ...page }, { signal }),
     ({ events }) => events,
   );
 
 export const aboutQuery = queryOptions({
   queryKey: ["about"],
-  queryFn: async ({ signal }) => (await panel.getAbout({}, { signal })).about,
+  queryFn: async ({ signal }) => (await client.boxyard.getAbout({ signal })).about,
 });
 
 export const searchQuery = (q: string) =>
   queryOptions({
     queryKey: ["search", q],
-    queryFn: async ({ signal }) => (await panel.search({ q }, { signal })).results,
+    queryFn: async ({ signal }) => (await client.boxyard.search({ q }, { signal })).results,
     enabled: q !== "",
   });
 

@@ -1,18 +1,17 @@
+import type { BoxyardListRepositoriesParameters } from "@boxyard/client";
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { client, panel } from "../api/client.ts";
+import { client } from "../api/client.ts";
 import { registryKeys } from "./keys.ts";
 import { listQuery } from "./lists.ts";
 
-export interface Sorting {
-  q?: string | undefined;
-  sort?: string | undefined;
-  order?: "asc" | "desc" | undefined;
-}
-
-export const repositoriesQuery = (registry: string, sorting: Sorting) =>
+export const repositoriesQuery = (
+  registry: string,
+  sorting: Pick<BoxyardListRepositoriesParameters, "q" | "sort" | "order">,
+) =>
   listQuery(
     [...registryKeys.repositories(registry), sorting],
-    (page, signal) => panel.listRepositories({ registry_name: registry, ...sorting, ...page }, { signal }),
+    (page, signal) =>
+      client.boxyard.listRepositories({ registry_name: registry, ...sorting, ...page }, { signal }),
     ({ repositories }) => repositories,
   );
 
@@ -20,8 +19,12 @@ export const repositoryQuery = (registry: string, repository: string) =>
   queryOptions({
     queryKey: registryKeys.repository(registry, repository),
     queryFn: async ({ signal }) =>
-      (await panel.getRepository({ registry_name: registry, repository_name: repository }, { signal }))
-        .repository,
+      (
+        await client.boxyard.getRepository(
+          { registry_name: registry, repository_name: repository },
+          { signal },
+        )
+      ).repository,
   });
 
 export const repositorySettingsQuery = (registry: string, repository: string) =>
@@ -39,7 +42,7 @@ export const repositorySettingsQuery = (registry: string, repository: string) =>
 type SettingsChange = Omit<
   Parameters<typeof client.boxyard.updateRepositorySettings>[0],
   "registry_name" | "repository_name"
-> & { description?: string | null };
+>;
 
 export function useUpdateRepositorySettings(registry: string, repository: string) {
   const queryClient = useQueryClient();

@@ -1,15 +1,21 @@
+import type { BoxyardListTagsParameters } from "@boxyard/client";
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { panel } from "../api/client.ts";
-import type { TagSelection } from "../api/panel-operations.ts";
+import { client } from "../api/client.ts";
 import { registryKeys } from "./keys.ts";
 import { listQuery } from "./lists.ts";
-import type { Sorting } from "./repositories.ts";
 
-export const tagsQuery = (registry: string, repository: string, sorting: Sorting) =>
+/** Tags by name, or all that match but a few. */
+export type TagSelection = { tags: string[] } | { matching: { q: string }; except: string[] };
+
+export const tagsQuery = (
+  registry: string,
+  repository: string,
+  sorting: Pick<BoxyardListTagsParameters, "q" | "sort" | "order">,
+) =>
   listQuery(
     [...registryKeys.repository(registry, repository), "tags", sorting],
     (page, signal) =>
-      panel.listTags(
+      client.boxyard.listTags(
         { registry_name: registry, repository_name: repository, ...sorting, ...page },
         { signal },
       ),
@@ -22,7 +28,7 @@ export const tagDeletionPreviewQuery = (registry: string, repository: string, se
     queryKey: [...registryKeys.repository(registry, repository), "tag deletion preview", selection],
     queryFn: async ({ signal }) =>
       (
-        await panel.previewTagDeletion(
+        await client.boxyard.previewTagDeletion(
           { registry_name: registry, repository_name: repository, ...selection },
           { signal },
         )
@@ -36,7 +42,7 @@ export function useDeleteTags(registry: string, repository: string) {
   return useMutation({
     mutationFn: async (selection: TagSelection) =>
       (
-        await panel.createTagDeletion({
+        await client.boxyard.deleteTags({
           registry_name: registry,
           repository_name: repository,
           ...selection,
@@ -51,10 +57,10 @@ export function useUndoTagDeletion(registry: string, repository: string) {
   return useMutation({
     mutationFn: async (id: string) =>
       (
-        await panel.undoTagDeletion({
+        await client.boxyard.undoTagDeletion({
           registry_name: registry,
           repository_name: repository,
-          deletion_id: id,
+          tag_deletion_id: id,
         })
       ).tag_deletion,
     onSuccess: () => resetLists(queryClient, registry, repository),
@@ -65,7 +71,7 @@ export function useDeleteManifests(registry: string, repository: string) {
   const queryClient = useQueryClient();
   return useMutation({
     mutationFn: (digests: string[]) =>
-      panel.createManifestDeletion({ registry_name: registry, repository_name: repository, digests }),
+      client.boxyard.deleteManifests({ registry_name: registry, repository_name: repository, digests }),
     onSuccess: () => resetLists(queryClient, registry, repository),
   });
 }

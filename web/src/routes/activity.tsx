@@ -1,13 +1,14 @@
+import type { Event as RegistryEvent } from "@boxyard/client";
 import { Group, NativeSelect, Stack } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import type { RegistryEvent } from "../api/panel-operations.ts";
 import { type Column, DataTable, Narrow } from "../components/data-table.tsx";
 import { Time } from "../components/facts.tsx";
 import { Page } from "../components/page.tsx";
 import { Empty } from "../components/states.tsx";
 import { messages } from "../messages.ts";
-import { eventsQuery } from "../queries/registries.ts";
+import { EVENT_KINDS, eventsQuery } from "../queries/registries.ts";
+import { present } from "../search.ts";
 import { EventSentence } from "./events/event-sentence.tsx";
 
 const text = messages.activity;
@@ -64,12 +65,12 @@ function Events({ registry, repository }: { registry: string; repository?: strin
           label={text.kind}
           value={kind ?? ""}
           onChange={(event) => {
-            const value = event.currentTarget.value;
-            void navigate({ to: ".", search: value === "" ? {} : { kind: value }, replace: true });
+            const chosen = EVENT_KINDS.find((one) => one === event.currentTarget.value);
+            void navigate({ to: ".", search: present({ kind: chosen }), replace: true });
           }}
           data={[
             { value: "", label: text.everything },
-            ...Object.entries(text.kinds).map(([value, label]) => ({ value, label })),
+            ...EVENT_KINDS.map((value) => ({ value, label: text.kinds[value] })),
           ]}
         />
       </Group>
@@ -77,7 +78,7 @@ function Events({ registry, repository }: { registry: string; repository?: strin
         label={text.title}
         query={query}
         columns={columns}
-        keyOf={({ id }) => id}
+        keyOf={({ id }) => String(id)}
         empty={<Empty title={text.none} />}
       />
     </Stack>

@@ -1,7 +1,7 @@
+import type { RepositoryRow } from "@boxyard/client";
 import { Group, Stack, Text } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import type { RepositoryRow } from "../api/panel-operations.ts";
 import { type Column, DataTable, Narrow, type Sort } from "../components/data-table.tsx";
 import { Bytes, Chip, Time } from "../components/facts.tsx";
 import { Link } from "../components/link.tsx";

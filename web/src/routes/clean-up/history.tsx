@@ -23,7 +23,7 @@ export function CollectionHistory({ registry }: { registry: string }) {
           runs.length === 0 ? (
             <Empty title={text.noHistory} />
           ) : (
-            <Table.ScrollContainer minWidth={640} scrollAreaProps={{ tabIndex: 0 }}>
+            <Table.ScrollContainer minWidth={640} type="native" tabIndex={0}>
               <Table aria-label={text.history}>
                 <Table.Thead>
                   <Table.Tr>

@@ -99,7 +99,7 @@ function Findings({ registry, preview }: { registry: string; preview: GarbageCol
         ]}
       />
       {repositories.length > 0 && (
-        <Table.ScrollContainer minWidth={420} scrollAreaProps={{ tabIndex: 0 }}>
+        <Table.ScrollContainer minWidth={420} type="native" tabIndex={0}>
           <Table aria-label={text.byRepository}>
             <Table.Thead>
               <Table.Tr>

@@ -1,5 +1,5 @@
+import type { Event as RegistryEvent } from "@boxyard/client";
 import { Text } from "@mantine/core";
-import type { RegistryEvent } from "../../api/panel-operations.ts";
 import { Time } from "../../components/facts.tsx";
 import { messages } from "../../messages.ts";
 import classes from "./event-list.module.css";

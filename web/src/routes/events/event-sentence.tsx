@@ -1,5 +1,5 @@
+import type { Event as RegistryEvent } from "@boxyard/client";
 import { Text } from "@mantine/core";
-import type { RegistryEvent } from "../../api/panel-operations.ts";
 import { Link } from "../../components/link.tsx";
 import { shortDigest } from "../../format.ts";
 import { messages } from "../../messages.ts";
@@ -10,7 +10,7 @@ export function EventSentence({ registry, event }: { registry: string; event: Re
   const { kind, repository, tag, digest } = event;
   return (
     <Text span size="sm" className={classes.sentence}>
-      {messages.activity.kinds[kind] ?? kind}{" "}
+      {messages.activity.kinds[kind]}{" "}
       {repository !== null && (
         <>
           <Link to="/registries/$registry/repositories/$repository" params={{ registry, repository }}>

@@ -1,5 +1,5 @@
+import type { ImageConfig } from "@boxyard/client";
 import { Stack } from "@mantine/core";
-import type { ImageConfig } from "../../api/panel-operations.ts";
 import { Digest, FactList, Time } from "../../components/facts.tsx";
 import { Section } from "../../components/page.tsx";
 import { Empty } from "../../components/states.tsx";

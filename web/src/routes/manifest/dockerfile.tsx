@@ -1,4 +1,4 @@
-import type { HistoryStep } from "../../api/panel-operations.ts";
+import type { HistoryEntry } from "@boxyard/client";
 import { Time } from "../../components/facts.tsx";
 import { Section } from "../../components/page.tsx";
 import { Empty } from "../../components/states.tsx";
@@ -8,7 +8,7 @@ import classes from "./dockerfile.module.css";
 import { dockerfileLine } from "./dockerfile-line.ts";
 
 /** An image's history, as the Dockerfile that it may have come from. */
-export function Dockerfile({ history }: { history: readonly HistoryStep[] }) {
+export function Dockerfile({ history }: { history: readonly HistoryEntry[] }) {
   const text = messages.dockerfile;
   if (history.length === 0) return <Empty title={text.none} />;
   return (

@@ -1,5 +1,5 @@
+import type { ManifestDetails } from "@boxyard/client";
 import { Group, Stack, Table, Text } from "@mantine/core";
-import type { ManifestDetails } from "../../api/panel-operations.ts";
 import { Bytes, Chip, Digest } from "../../components/facts.tsx";
 import { Section } from "../../components/page.tsx";
 import { SizeBar } from "../../components/size-bar.tsx";
@@ -22,7 +22,7 @@ export function Layers({ manifest }: { manifest: ManifestDetails }) {
           { label: text.shared, bytes: shared, series: 3 },
         ]}
       />
-      <Table.ScrollContainer minWidth={560} scrollAreaProps={{ tabIndex: 0 }}>
+      <Table.ScrollContainer minWidth={560} type="native" tabIndex={0}>
         <Table aria-label={text.title} verticalSpacing="sm" layout="fixed">
           <Table.Thead>
             <Table.Tr>

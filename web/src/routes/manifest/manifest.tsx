@@ -1,9 +1,9 @@
+import type { ManifestDetails } from "@boxyard/client";
 import { Group, NativeSelect, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useState } from "react";
-import type { ManifestDetails } from "../../api/panel-operations.ts";
-import { Bytes, Chip, Digest, FactList, Platforms, Time } from "../../components/facts.tsx";
+import { Bytes, Chip, Digest, FactList, Time } from "../../components/facts.tsx";
 import { Link } from "../../components/link.tsx";
 import { Page } from "../../components/page.tsx";
 import { ScopedButton } from "../../components/scoped.tsx";
@@ -95,7 +95,7 @@ function Summary({
   tag: string | undefined;
 }) {
   const { registry, repository, digest } = place;
-  const { tags, subject, parents } = manifest;
+  const { tags, subject, parent_digests: parents } = manifest;
   const linkTo = (other: string) => (
     <Link
       key={other}
@@ -121,10 +121,7 @@ function Summary({
           [text.unique, <Bytes key="unique" value={manifest.unique_bytes} />],
           [text.shared, <Bytes key="shared" value={manifest.shared_bytes} />],
           [text.pushed, <Time key="pushed" value={manifest.pushed_at} />],
-          manifest.platform !== null && [
-            text.platform,
-            <Platforms key="platform" value={[manifest.platform]} />,
-          ],
+          manifest.platform !== null && [text.platform, <Chip key="platform">{manifest.platform}</Chip>],
           tags.length > 0 && [
             text.tags,
             <Group key="tags" gap={4}>

@@ -1,6 +1,6 @@
+import type { ReferrerRow } from "@boxyard/client";
 import { Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { Referrer } from "../../api/panel-operations.ts";
 import { Bytes, Chip, Time } from "../../components/facts.tsx";
 import { Link } from "../../components/link.tsx";
 import { Section } from "../../components/page.tsx";
@@ -42,7 +42,7 @@ export function Referrers({ place }: { place: ManifestPlace }) {
   );
 }
 
-function Tree({ place, referrers }: { place: ManifestPlace; referrers: readonly Referrer[] }) {
+function Tree({ place, referrers }: { place: ManifestPlace; referrers: readonly ReferrerRow[] }) {
   const { registry, repository } = place;
   return (
     <ul className={classes.tree}>
@@ -67,9 +67,14 @@ function Tree({ place, referrers }: { place: ManifestPlace; referrers: readonly 
             </Text>
           </Group>
           <Annotations annotations={referrer.annotations} />
-          {referrer.children.length > 0 && <Tree place={place} referrers={referrer.children} />}
+          {referrer.children.length > 0 && <Tree place={place} referrers={childrenOf(referrer)} />}
         </li>
       ))}
     </ul>
   );
+}
+
+/** The API's description stops where a row holds rows of its own kind. */
+function childrenOf({ children }: ReferrerRow): readonly ReferrerRow[] {
+  return children as unknown as ReferrerRow[];
 }

@@ -1,5 +1,5 @@
+import type { Overview } from "@boxyard/client";
 import { Text } from "@mantine/core";
-import type { Overview } from "../../api/panel-operations.ts";
 import { Bytes } from "../../components/facts.tsx";
 import { Link } from "../../components/link.tsx";
 import { messages } from "../../messages.ts";

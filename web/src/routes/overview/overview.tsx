@@ -1,7 +1,7 @@
+import type { Overview } from "@boxyard/client";
 import { Group, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import type { Overview } from "../../api/panel-operations.ts";
 import { Bytes, FactList, Time } from "../../components/facts.tsx";
 import { Link } from "../../components/link.tsx";
 import { Cards, Page, Section } from "../../components/page.tsx";

@@ -21,7 +21,7 @@ export function RegistriesPage() {
             registries.length === 0 ? (
               <Empty title={text.none} />
             ) : (
-              <Table.ScrollContainer minWidth={520} scrollAreaProps={{ tabIndex: 0 }}>
+              <Table.ScrollContainer minWidth={520} type="native" tabIndex={0}>
                 <Table aria-label={text.title} verticalSpacing="sm">
                   <Table.Thead>
                     <Table.Tr>

@@ -1,6 +1,6 @@
+import type { ManifestRow } from "@boxyard/client";
 import { Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import type { ManifestRow } from "../../api/panel-operations.ts";
 import { deleteManifests } from "../../commands.ts";
 import { ConfirmDialog } from "../../components/dialog.tsx";
 import { formatPlural } from "../../format.ts";

@@ -1,12 +1,13 @@
+import type { TagDeletionPreview } from "@boxyard/client";
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { TagDeletionPreview, TagSelection } from "../../api/panel-operations.ts";
 import { deleteTags } from "../../commands.ts";
 import { CopyCommand } from "../../components/copy.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { FormError, Loaded } from "../../components/states.tsx";
 import { formatBytes, formatCount, shortDigest } from "../../format.ts";
 import { messages } from "../../messages.ts";
+import type { TagSelection } from "../../queries/tags.ts";
 import { tagDeletionPreviewQuery, useDeleteTags } from "../../queries/tags.ts";
 import classes from "./delete-tags-dialog.module.css";
 import { useUndoToast } from "./undo-toast.tsx";

@@ -1,10 +1,10 @@
+import type { ManifestRow } from "@boxyard/client";
 import { Group, SegmentedControl, Stack } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import type { ManifestRow } from "../../api/panel-operations.ts";
 import { type Column, DataTable, Narrow } from "../../components/data-table.tsx";
-import { Bytes, Chip, Digest, Platforms, Time } from "../../components/facts.tsx";
+import { Bytes, Chip, Digest, Time } from "../../components/facts.tsx";
 import { Link } from "../../components/link.tsx";
 import { ScopedButton } from "../../components/scoped.tsx";
 import { SearchField } from "../../components/search-field.tsx";
@@ -138,7 +138,7 @@ function columnsFor(registry: string, repository: string): Column<ManifestRow>[]
       cell: (row) => (
         <Group gap={4}>
           <Chip title={row.artifact_type ?? row.media_type}>{messages.kinds[row.kind]}</Chip>
-          {row.platform !== null && <Platforms value={[row.platform]} />}
+          {row.platform !== null && <Chip>{row.platform}</Chip>}
         </Group>
       ),
     },

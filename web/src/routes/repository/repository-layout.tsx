@@ -1,7 +1,7 @@
+import type { RepositoryDetails } from "@boxyard/client";
 import { Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useParams } from "@tanstack/react-router";
-import type { RepositoryDetails } from "../../api/panel-operations.ts";
 import { Bytes, Chip, FactList, Time } from "../../components/facts.tsx";
 import { Link } from "../../components/link.tsx";
 import { Page } from "../../components/page.tsx";

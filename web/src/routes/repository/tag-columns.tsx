@@ -1,6 +1,6 @@
+import type { TagRow } from "@boxyard/client";
 import { ActionIcon, Group, Menu, Text } from "@mantine/core";
 import { Copy, Ellipsis, Trash2 } from "lucide-react";
-import type { TagRow } from "../../api/panel-operations.ts";
 import { helmPullCommand, imageReference, pullCommands } from "../../commands.ts";
 import { CopyButton } from "../../components/copy.tsx";
 import { type Column, Narrow } from "../../components/data-table.tsx";

@@ -1,8 +1,8 @@
+import type { TagRow } from "@boxyard/client";
 import { Button, Group, Stack } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import type { TagRow, TagSelection } from "../../api/panel-operations.ts";
 import { DataTable } from "../../components/data-table.tsx";
 import { ScopedButton } from "../../components/scoped.tsx";
 import { SearchField } from "../../components/search-field.tsx";
@@ -11,6 +11,7 @@ import { SelectionBar } from "../../components/selection-bar.tsx";
 import { Empty } from "../../components/states.tsx";
 import { formatCount } from "../../format.ts";
 import { messages } from "../../messages.ts";
+import type { TagSelection } from "../../queries/tags.ts";
 import { tagsQuery } from "../../queries/tags.ts";
 import { present } from "../../search.ts";
 import { DeleteTagsDialog } from "./delete-tags-dialog.tsx";

@@ -1,4 +1,5 @@
 import "@mantine/spotlight/styles.css";
+import type { SearchResult } from "@boxyard/client";
 import { Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { Spotlight } from "@mantine/spotlight";
@@ -6,7 +7,6 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Box, Fingerprint, Layers, Tag } from "lucide-react";
 import { useState } from "react";
-import type { SearchResult } from "../../api/panel-operations.ts";
 import { shortDigest } from "../../format.ts";
 import { messages } from "../../messages.ts";
 import { searchQuery } from "../../queries/registries.ts";
