@@ -20,13 +20,13 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
 /** A command for a shell, or a file's text, with a button that copies it. */
 export function CopyCommand({ text, file }: { text: string; file?: string | undefined }) {
   const { copy, copied } = useClipboard();
-  const isCommand = file === undefined;
+  const hasPrompt = file === undefined && !text.includes("\n");
   return (
     <figure className={classes.command}>
       {file !== undefined && <figcaption className={classes.file}>{file}</figcaption>}
       {/* Long lines scroll, so the keyboard has to get there. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls. */}
-      <pre className={classes.text} tabIndex={0} data-command={isCommand || undefined}>
+      <pre className={classes.text} tabIndex={0} data-prompt={hasPrompt || undefined}>
         {text}
       </pre>
       <Button

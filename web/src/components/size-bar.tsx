@@ -23,14 +23,11 @@ export function SizeBar({
   return (
     <figure className={classes.figure} aria-label={label}>
       <div className={classes.bar} aria-hidden>
-        {parts.map((part) => (
-          <div
-            key={part.label}
-            className={classes.part}
-            data-series={part.series}
-            style={{ width: `${(part.bytes / all) * 100}%` }}
-          />
-        ))}
+        {parts
+          .filter(({ bytes }) => bytes > 0)
+          .map(({ label: name, bytes, series }) => (
+            <div key={name} data-series={series} style={{ width: `${(bytes / all) * 100}%` }} />
+          ))}
       </div>
       <figcaption className={classes.legend}>
         {parts.map((part) => (

@@ -34,7 +34,7 @@ export function GettingStarted({ registry }: { registry: string }) {
             {text.insecure(host)}
           </Text>
         )}
-        <Group gap="sm" role="status">
+        <Group gap="sm" wrap="nowrap" role="status">
           <Loader size={16} aria-hidden />
           <Text size="sm">{text.waiting}</Text>
         </Group>
