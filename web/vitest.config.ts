@@ -9,7 +9,7 @@ export default defineConfig({
     pool: "forks",
     // Each file has a server and a browser.
     maxWorkers: 1,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 180_000,
   },
 });

@@ -1,7 +1,6 @@
-import { expect } from "@playwright/test";
 import { afterAll, beforeAll, test } from "vitest";
 import { anImage } from "../../server/test/support/images.ts";
-import { type ServedPanel, servePanel } from "./support/panel.ts";
+import { expect, type ServedPanel, servePanel } from "./support/panel.ts";
 import { push } from "./support/push.ts";
 
 const REPOSITORY = "/registries/acme/repositories/app";

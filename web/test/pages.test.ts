@@ -1,10 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { expect } from "@playwright/test";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { anImage, anIndexOfTwo } from "../../server/test/support/images.ts";
-import { type ServedPanel, servePanel } from "./support/panel.ts";
+import { expect, type ServedPanel, servePanel } from "./support/panel.ts";
 import { push, pushReferrer } from "./support/push.ts";
 
 /** Git ignores it; a run fills it, for people to look at. */

@@ -1,7 +1,6 @@
-import { expect } from "@playwright/test";
 import { afterAll, beforeAll, test } from "vitest";
 import { OWNER_TOKEN } from "../../server/test/support/registry.ts";
-import { type ServedPanel, servePanel } from "./support/panel.ts";
+import { expect, type ServedPanel, servePanel } from "./support/panel.ts";
 
 let panel: ServedPanel;
 beforeAll(async () => {

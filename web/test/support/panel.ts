@@ -1,5 +1,11 @@
 /** A server with the panel in it, and people who look at it in a browser. */
-import { type Browser, type BrowserContext, chromium, type Page } from "@playwright/test";
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type Page,
+  expect as playwrightExpect,
+} from "@playwright/test";
 import { OWNER_TOKEN } from "../../../server/test/support/registry.ts";
 import {
   type ServedRegistry,
@@ -9,6 +15,9 @@ import {
 
 /** As Debian has it. */
 const CHROMIUM = "/usr/bin/chromium";
+
+/** A busy machine is slow, not broken. */
+export const expect = playwrightExpect.configure({ timeout: 20_000 });
 
 export interface Visit {
   width?: number;
