@@ -3,8 +3,8 @@
  *
  *   dist/boxyard.js     what is run: turns Node's compile cache on, and loads the newest build
  *   dist/<build>/       a build, named after its content: main.js, a file for each worker thread, chunks that are
- *                       loaded when they are needed, what the page at /docs is made of, and the panel as web/ has
- *                       built it. Worker threads find theirs beside the file that asks
+ *                       loaded when they are needed, what the page at /docs is made of, and the panel. Worker threads
+ *                       find theirs beside the file that asks
  *   dist/sources.json   what the newest build was made from
  *
  * A build appears whole (a folder is renamed into place), and is taken into use by replacing boxyard.js: who starts the
@@ -12,7 +12,6 @@
  */
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -22,49 +21,63 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { buildPanel, PANEL_SOURCES } from "../web/build.ts";
 
 const SERVER = import.meta.dirname;
 const WORKSPACE = dirname(SERVER);
 const DIST = join(SERVER, "dist");
 const LAUNCHER = join(DIST, "boxyard.js");
 const SOURCES = join(DIST, "sources.json");
-const PANEL = join(WORKSPACE, "web", "dist");
+const LOCKFILE = join(WORKSPACE, "package-lock.json");
 
-/** The files that the bundle is made from, each with its size and the time of its last change. */
-function describeSources(): Record<string, string> {
-  const files = [...filesIn(join(SERVER, "src")), ...filesIn(PANEL)];
-  files.push(join(SERVER, "package.json"), join(SERVER, "build.ts"));
-  files.push(join(WORKSPACE, "openapi.json"), join(WORKSPACE, "package-lock.json"));
+/** What a build is made from: of each of its two parts the files, each with its size and the time of its last change. */
+interface Sources {
+  server: Record<string, string>;
+  panel: Record<string, string>;
+}
+
+function describeSources(): Sources {
+  const server = ["src", "package.json", "build.ts"].map((path) => join(SERVER, path));
+  return {
+    server: describe([...server, join(WORKSPACE, "openapi.json"), LOCKFILE]),
+    panel: describe([...PANEL_SOURCES, LOCKFILE]),
+  };
+}
+
+function describe(paths: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    files.sort().map((file) => {
+    paths.flatMap(filesAt).map((file) => {
       const { size, mtimeMs } = statSync(file);
       return [relative(WORKSPACE, file), `${size} ${mtimeMs}`];
     }),
   );
 }
 
-/** All files below a folder, which need not be there. */
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
+/** A file, or all files below a folder. */
+function filesAt(path: string): string[] {
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }
 
-function isStale(): boolean {
+/** The build that is in use, with what it was made from; `undefined` where there is none that this program made. */
+function findBuild(): { build: string; sources: Sources } | undefined {
   try {
-    const { build, sources } = JSON.parse(readFileSync(SOURCES, "utf8")) as {
-      build: string;
-      sources: unknown;
-    };
-    return (
-      readFileSync(LAUNCHER, "utf8") !== launcher(build) ||
-      JSON.stringify(sources) !== JSON.stringify(describeSources())
-    );
+    const found = JSON.parse(readFileSync(SOURCES, "utf8")) as { build: string; sources: Sources };
+    return readFileSync(LAUNCHER, "utf8") === launcher(found.build) ? found : undefined;
   } catch {
-    return true; // there is no build yet, or none that this program made
+    return undefined;
   }
+}
+
+function isStale(): boolean {
+  return !isSame(findBuild()?.sources, describeSources());
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 async function build(): Promise<void> {
@@ -92,7 +105,7 @@ async function build(): Promise<void> {
   const files: Files = [
     ...output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source] as const),
     ...UI_FILES.map((file) => [file, readFileSync(uiFile(file))] as const),
-    ...filesIn(PANEL).map((file) => [join("panel", relative(PANEL, file)), readFileSync(file)] as const),
+    ...(await panelFiles(sources)).map(([file, content]) => [join("panel", file), content] as const),
   ];
   const name = await contentName(files);
   putBuild(name, files);
@@ -105,6 +118,14 @@ async function build(): Promise<void> {
       rmSync(join(DIST, entry.name), { recursive: true, force: true });
     }
   }
+}
+
+/** The panel, as it is in the build in use if nothing of it has changed since. */
+async function panelFiles(sources: Sources): Promise<Files> {
+  const current = findBuild();
+  if (current === undefined || !isSame(current.sources.panel, sources.panel)) return buildPanel();
+  const folder = join(DIST, current.build, "panel");
+  return filesAt(folder).map((file) => [relative(folder, file), readFileSync(file)]);
 }
 
 type Files = readonly (readonly [name: string, content: string | Uint8Array])[];
