@@ -27,6 +27,7 @@ export function drawComparison(paths: readonly PathResult[]): string {
     ];
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">
+<title>Processor time and rate of each path, beside CNCF Distribution</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 <text x="8" y="20" font-weight="bold">Boxyard beside CNCF Distribution 3.1.2 (logarithmic; 1 × is the same)</text>
 <text x="${MIDDLE - 8}" y="42" text-anchor="end">times less processor time an operation</text>

@@ -59,8 +59,8 @@ const IDLE_MS = 5 * 60_000;
 const REST_BYTES = 64 * 1024 * 1024;
 const REST_MS = 30_000;
 const REST_CHECK_MS = 50;
-/** Longer than anything the management API is told. What is pushed has limits of its own. */
-const MAX_BODY_BYTES = 64 * 1024;
+/** Longer than five thousand of the longest tags, in JSON. What is pushed has limits of its own. */
+const MAX_BODY_BYTES = 1024 * 1024;
 /** More than a request's headers can hold, escaped: what is too long is refused by who parses it, with what it is. */
 const MAX_PARAMETER_LENGTH = 64 * 1024;
 

@@ -100,7 +100,7 @@ describe.each(DATABASES)("a verification on %s", (database) => {
         .values({ blob_id: Number(blobId), queued_at: 0 })
         .execute();
     });
-    expect(await checksThatFail()).toEqual(["blob that a registry counts and no link needs"]);
+    expect(await checksThatFail()).toContain("blob that a registry counts and no link needs");
     await repair(registry.backend, { full: false });
     expect(await findings()).toEqual([]);
     const reviews = async () => (await db.selectFrom("blob_review").select("id").execute()).length;
