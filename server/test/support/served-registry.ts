@@ -130,7 +130,8 @@ export class ServedRegistry implements AsyncDisposable {
   /** In which ways blobs have come to a repository so far: how many times each. */
   arrivals(repository: string): { mounted: number; uploaded: number } {
     const begun = this.requests(repository).filter(({ method }) => method === "POST");
-    const mounted = begun.filter(({ url, status }) => url.includes("mount=") && status === 201).length;
+    // The log has no queries; no client here sends a whole blob with the request that begins its upload.
+    const mounted = begun.filter(({ status }) => status === 201).length;
     return { mounted, uploaded: begun.length - mounted };
   }
 
