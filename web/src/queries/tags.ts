@@ -48,7 +48,8 @@ export function useDeleteTags(registry: string, repository: string) {
           ...selection,
         })
       ).tag_deletion,
-    onSuccess: () => resetLists(queryClient, registry, repository),
+    // Not waited for: what comes after, such as the offer to undo, has little time.
+    onSuccess: () => void resetLists(queryClient, registry, repository),
   });
 }
 
@@ -63,7 +64,7 @@ export function useUndoTagDeletion(registry: string, repository: string) {
           tag_deletion_id: id,
         })
       ).tag_deletion,
-    onSuccess: () => resetLists(queryClient, registry, repository),
+    onSuccess: () => void resetLists(queryClient, registry, repository),
   });
 }
 
@@ -72,7 +73,7 @@ export function useDeleteManifests(registry: string, repository: string) {
   return useMutation({
     mutationFn: (digests: string[]) =>
       client.boxyard.deleteManifests({ registry_name: registry, repository_name: repository, digests }),
-    onSuccess: () => resetLists(queryClient, registry, repository),
+    onSuccess: () => void resetLists(queryClient, registry, repository),
   });
 }
 

@@ -1,4 +1,4 @@
-import { Anchor, Stack } from "@mantine/core";
+import { Anchor, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { CopyCommand } from "../components/copy.tsx";
 import { FactList } from "../components/facts.tsx";
@@ -34,15 +34,15 @@ export function AboutPage() {
           </Loaded>
         </Section>
         <Section title={text.api}>
-          <div>
+          <Text>
             {text.apiHint} <Anchor href="/docs">{text.reference}</Anchor>
-          </div>
+          </Text>
           <CopyCommand
             text={`curl --header "Authorization: Bearer $(cat token)" ${window.location.origin}/v2/registries`}
           />
         </Section>
         <Section title={text.check}>
-          <div>{text.checkHint}</div>
+          <Text>{text.checkHint}</Text>
           <CopyCommand text="boxyard verify" />
         </Section>
       </Stack>
