@@ -18,6 +18,25 @@ test("who signs in with a token comes to the page that was asked for", async () 
   await expect(page).toHaveURL("/plan");
 });
 
+test("signing in and the overview take at most 250 kB of JavaScript, as gzip has it", async () => {
+  const page = await panel.visit({ token: undefined });
+  const scripts = new Set<string>();
+  page.on("response", (response) => {
+    if (response.url().endsWith(".js")) scripts.add(response.url());
+  });
+  await page.goto("/");
+  await page.getByLabel("API token").fill(OWNER_TOKEN);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("Waiting for your first push")).toBeVisible();
+  const sizes = await Promise.all(
+    [...scripts].map(async (url) => {
+      const answer = await fetch(`${url}.gz`);
+      return (await answer.bytes()).length;
+    }),
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(250_000);
+});
+
 test("a token that opens nothing is refused in a sentence, and can be typed again", async () => {
   const page = await panel.visit({ token: undefined });
   await page.goto("/sign-in");
