@@ -16,7 +16,7 @@ import { EVENT_KINDS } from "./queries/registries.ts";
 import { sessionQuery } from "./queries/session.ts";
 import { NotFoundPage, RouteFailure } from "./routes/failures.tsx";
 import { MANIFEST_VIEWS } from "./routes/manifest/views.ts";
-import { present, readListSearch, readOneOf, readText } from "./search.ts";
+import { optional, readListSearch, readOneOf, readText } from "./search.ts";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   component: Outlet,
@@ -26,7 +26,7 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: ({ return: path }: Record<string, unknown>) => present({ return: readPath(path) }),
+  validateSearch: ({ return: path }: Record<string, unknown>) => optional({ return: readPath(path) }),
   component: lazyRouteComponent(() => import("./routes/sign-in.tsx"), "SignInPage"),
 });
 
@@ -112,7 +112,7 @@ const activity = createRoute({
 const cleanUp = createRoute({
   getParentRoute: () => registry,
   path: "/clean-up",
-  validateSearch: (search: Record<string, unknown>) => present({ type: readText(search.type) }),
+  validateSearch: (search: Record<string, unknown>) => optional({ type: readText(search.type) }),
   component: lazyRouteComponent(() => import("./routes/clean-up/clean-up.tsx"), "CleanUpPage"),
 });
 
@@ -143,14 +143,14 @@ const manifests = createRoute({
   getParentRoute: () => repository,
   path: "/manifests",
   validateSearch: (search: Record<string, unknown>) =>
-    present({ q: readText(search.q), filter: readOneOf(search.filter, MANIFEST_FILTERS) }),
+    optional({ q: readText(search.q), filter: readOneOf(search.filter, MANIFEST_FILTERS) }),
   component: lazyRouteComponent(() => import("./routes/repository/manifests.tsx"), "ManifestsTab"),
 });
 
 const referrers = createRoute({
   getParentRoute: () => repository,
   path: "/referrers",
-  validateSearch: (search: Record<string, unknown>) => present({ q: readText(search.q) }),
+  validateSearch: (search: Record<string, unknown>) => optional({ q: readText(search.q) }),
   component: lazyRouteComponent(() => import("./routes/repository/manifests.tsx"), "ReferrersTab"),
 });
 
@@ -171,7 +171,7 @@ const manifest = createRoute({
   getParentRoute: () => registry,
   path: "/repositories/$repository/manifests/$digest",
   validateSearch: (search: Record<string, unknown>) =>
-    present({
+    optional({
       view: readOneOf(search.view, MANIFEST_VIEWS),
       /** The tag by which one came here. */
       tag: readText(search.tag),
@@ -237,5 +237,5 @@ function readPath(value: unknown): string | undefined {
 }
 
 function readKind(search: Record<string, unknown>) {
-  return present({ kind: EVENT_KINDS.find((kind) => kind === search.kind) });
+  return optional({ kind: EVENT_KINDS.find((kind) => kind === search.kind) });
 }

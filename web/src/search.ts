@@ -9,20 +9,19 @@ export function readOneOf<Value extends string>(value: unknown, values: readonly
   return values.find((one) => one === value);
 }
 
-/** An object without what is undefined: a URL says only what is not as usual. */
-export function present<Value extends object>(
-  value: Value,
-): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as {
-    [Key in keyof Value]?: Exclude<Value[Key], undefined>;
-  };
+/**
+ * What was read, as something that may be left out. What is undefined stays in it: only so does it take the place of what
+ * the URL says, and the router leaves it out of the URLs that it writes.
+ */
+export function optional<Value extends object>(value: Value): { [Key in keyof Value]?: Value[Key] } {
+  return value;
 }
 
 export const ORDERS = ["asc", "desc"] as const;
 
 /** How a list is sorted and searched. */
 export function readListSearch<By extends string>(search: Record<string, unknown>, columns: readonly By[]) {
-  return present({
+  return optional({
     q: readText(search.q),
     sort: readOneOf(search.sort, columns),
     order: readOneOf(search.order, ORDERS),

@@ -8,7 +8,7 @@ import { Page } from "../components/page.tsx";
 import { Empty } from "../components/states.tsx";
 import { messages } from "../messages.ts";
 import { EVENT_KINDS, eventsQuery } from "../queries/registries.ts";
-import { present } from "../search.ts";
+import { optional } from "../search.ts";
 import { EventSentence } from "./events/event-sentence.tsx";
 
 const text = messages.activity;
@@ -66,7 +66,7 @@ function Events({ registry, repository }: { registry: string; repository?: strin
           value={kind ?? ""}
           onChange={(event) => {
             const chosen = EVENT_KINDS.find((one) => one === event.currentTarget.value);
-            void navigate({ to: ".", search: present({ kind: chosen }), replace: true });
+            void navigate({ to: ".", search: optional({ kind: chosen }), replace: true });
           }}
           data={[
             { value: "", label: text.everything },

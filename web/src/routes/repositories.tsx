@@ -11,7 +11,7 @@ import { Empty } from "../components/states.tsx";
 import { formatCount, formatPlural } from "../format.ts";
 import { messages } from "../messages.ts";
 import { repositoriesQuery } from "../queries/repositories.ts";
-import { present } from "../search.ts";
+import { optional } from "../search.ts";
 import { GettingStarted } from "./overview/getting-started.tsx";
 
 const text = messages.repositories;
@@ -34,7 +34,7 @@ export function RepositoriesPage() {
             value={q ?? ""}
             onChange={(value) =>
               void navigate({
-                search: (search) => present({ ...search, q: value === "" ? undefined : value }),
+                search: (search) => optional({ ...search, q: value === "" ? undefined : value }),
                 replace: true,
               })
             }

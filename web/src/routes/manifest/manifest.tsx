@@ -12,7 +12,7 @@ import { LinkTabs } from "../../components/tabs.tsx";
 import { formatPlatform, shortDigest } from "../../format.ts";
 import { messages } from "../../messages.ts";
 import { type ManifestPlace, manifestQuery } from "../../queries/manifests.ts";
-import { present } from "../../search.ts";
+import { optional } from "../../search.ts";
 import { DeleteManifestsDialog } from "../repository/delete-manifests-dialog.tsx";
 import { PullCommand } from "../repository/pull-command.tsx";
 import { Annotations } from "./annotations.tsx";
@@ -218,7 +218,7 @@ function Views({
           label: text.views[one],
           to: "/registries/$registry/repositories/$repository/manifests/$digest",
           params,
-          search: present({ ...search, view: one === "layers" ? undefined : one }),
+          search: optional({ ...search, view: one === "layers" ? undefined : one }),
         }))}
       />
       {views[view]()}

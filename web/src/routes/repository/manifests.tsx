@@ -14,7 +14,7 @@ import { Empty } from "../../components/states.tsx";
 import { shortDigest } from "../../format.ts";
 import { messages } from "../../messages.ts";
 import { MANIFEST_FILTERS, type ManifestFilter, manifestsQuery } from "../../queries/manifests.ts";
-import { present } from "../../search.ts";
+import { optional } from "../../search.ts";
 import { DeleteManifestsDialog } from "./delete-manifests-dialog.tsx";
 
 const text = messages.manifests;
@@ -32,7 +32,7 @@ export function ManifestsTab() {
           value={filter}
           onChange={(value) =>
             void navigate({
-              search: (search) => present({ ...search, filter: value === "all" ? undefined : value }),
+              search: (search) => optional({ ...search, filter: value === "all" ? undefined : value }),
               replace: true,
             })
           }
@@ -75,7 +75,7 @@ function ManifestTable({ filter }: { filter: ManifestFilter }) {
           onChange={(value) =>
             void navigate({
               to: ".",
-              search: (search) => present({ ...search, q: value === "" ? undefined : value }),
+              search: (search) => optional({ ...search, q: value === "" ? undefined : value }),
               replace: true,
             })
           }

@@ -13,7 +13,7 @@ import { formatCount } from "../../format.ts";
 import { messages } from "../../messages.ts";
 import type { TagSelection } from "../../queries/tags.ts";
 import { tagsQuery } from "../../queries/tags.ts";
-import { present } from "../../search.ts";
+import { optional } from "../../search.ts";
 import { DeleteTagsDialog } from "./delete-tags-dialog.tsx";
 import { tagColumns } from "./tag-columns.tsx";
 
@@ -43,7 +43,7 @@ export function TagsTab() {
           onChange={(value) => {
             selection.clear();
             void navigate({
-              search: (search) => present({ ...search, q: value === "" ? undefined : value }),
+              search: (search) => optional({ ...search, q: value === "" ? undefined : value }),
               replace: true,
             });
           }}

@@ -21,23 +21,27 @@ export function useUndoToast(registry: string, repository: string): (outcome: Ou
   const undo = useUndoTagDeletion(registry, repository);
   return (outcome) => {
     const id = `deletion-${outcome.id}`;
-    const takeBack = () => {
+    const takeBack = async () => {
       notifications.hide(id);
-      undo.mutate(outcome.id, {
-        onSuccess: ({ restored, not_restored: kept }) =>
-          notifications.show({
-            color: kept.length === 0 ? "green" : "yellow",
-            title: text.restored(restored),
-            message: kept.map(({ tag, reason }) => `${tag}: ${reason}`).join("\n"),
-            autoClose: kept.length === 0,
-          }),
-        onError: (error) => notifications.show({ color: "red", message: describeError(error) }),
-      });
+      try {
+        // Not with callbacks of `mutate`: the dialog that deleted is gone by now, and they with it.
+        const { restored, not_restored: kept } = await undo.mutateAsync(outcome.id);
+        notifications.show({
+          color: kept.length === 0 ? "green" : "yellow",
+          title: text.restored(restored),
+          message: kept.map(({ tag, reason }) => `${tag}: ${reason}`).join("\n"),
+          autoClose: kept.length === 0,
+        });
+      } catch (error) {
+        notifications.show({ color: "red", message: describeError(error as Error) });
+      }
     };
     notifications.show({
       id,
       title: text.deleted(outcome.deleted),
-      message: <UndoMessage outcome={outcome} onUndo={takeBack} onOver={() => notifications.hide(id)} />,
+      message: (
+        <UndoMessage outcome={outcome} onUndo={() => void takeBack()} onOver={() => notifications.hide(id)} />
+      ),
       autoClose: false,
       closeButtonProps: { "aria-label": messages.dialog.close },
     });
