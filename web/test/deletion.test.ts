@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => panel[Symbol.asyncDispose]());
 
-test("fifty tags are deleted at once with a preview, and put back with undo", async () => {
+test("many tags are deleted at once with a preview, and put back with undo", async () => {
   const page = await panel.visit();
   await page.goto(`${REPOSITORY}?sort=name&q=build`);
   await page.getByRole("checkbox", { name: "Select build-1", exact: true }).click();
