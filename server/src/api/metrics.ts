@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import { type AccessContext, requireOwner } from "../auth/access.ts";
+import type { AccessContext } from "../auth/access.ts";
+import { requireOwner } from "../auth/management-access.ts";
 import { getBacklog, type Waiting } from "../metadata/backlog.ts";
 import type { Backend } from "../registry/backend.ts";
 import { Refusal } from "./operation.ts";

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from "typebox";
-import { type AccessContext, type Guard, requireOwner, requireScope } from "../auth/access.ts";
+import type { AccessContext, Guard } from "../auth/access.ts";
+import { requireOwner, requireScope } from "../auth/management-access.ts";
 import type { TokenScope } from "../model/scope.ts";
 
 export const Refusal = Type.Object(

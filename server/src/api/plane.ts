@@ -4,7 +4,8 @@
  * API's shapes; no rule is decided here.
  */
 import type { FastifyInstance } from "fastify";
-import { type AccessContext, setBudget } from "../auth/access.ts";
+import type { AccessContext } from "../auth/access.ts";
+import { setBudget } from "../auth/management-access.ts";
 import type { Backend } from "../registry/backend.ts";
 import type { Health } from "../registry/health.ts";
 import { accountRoutes } from "./account.ts";

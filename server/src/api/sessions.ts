@@ -6,7 +6,7 @@ import {
   requireSession,
   SESSION_COOKIE,
   sessionSecretOf,
-} from "../auth/access.ts";
+} from "../auth/management-access.ts";
 import { createSetupCode, endSession, openSession, redeemSetupCode, type Session } from "../auth/sessions.ts";
 import { SignInAttempts } from "../auth/sign-in-attempts.ts";
 import { authenticate } from "../auth/tokens.ts";

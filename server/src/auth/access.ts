@@ -1,6 +1,9 @@
-/** The guards of both planes' routes: who is asking, and whether they may. */
+/**
+ * What a request was let in for, and the guards of the data plane's routes: who is asking, and whether they may. Those of
+ * the management API's are in management-access.ts.
+ */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type ApiToken, findApiTokenById, getOwnerToken } from "../metadata/accounts.ts";
+import { type ApiToken, findApiTokenById } from "../metadata/accounts.ts";
 import type { Database } from "../metadata/database.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import { type FoundPlace, findPlace } from "../metadata/places.ts";
@@ -15,11 +18,10 @@ import {
   type RepositoryName,
   type RepositoryPath,
 } from "../model/name.ts";
-import { type Action, CATALOG, presentScope, SCOPE_OF_ACTION, type TokenScope } from "../model/scope.ts";
+import { type Action, CATALOG, presentScope, SCOPE_OF_ACTION } from "../model/scope.ts";
 import { type AccessToken, type JwtSigner, SERVICE } from "./jwts.ts";
-import type { Budget, RateLimiter } from "./rate-limiter.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
 import { allowedActions, hasScope, opensCatalog, opensRegistry } from "./scopes.ts";
-import { authenticateSession, type Session } from "./sessions.ts";
 import { authenticate, isExpired } from "./tokens.ts";
 
 /** What the guards look things up in. */
@@ -59,7 +61,7 @@ declare module "fastify" {
   }
 }
 
-/** The credential, on a route behind {@link requireScope} or {@link requireCatalog}. */
+/** The credential, on a route behind a guard of the management API or {@link requireCatalog}. */
 export function apiTokenOf(request: FastifyRequest): ApiToken {
   if (request.apiToken === null) throw new Error("the route has no guard");
   return request.apiToken;
@@ -76,132 +78,6 @@ export function uploaderOf(request: FastifyRequest): { apiTokenId: number; write
   const { credential, token } = accessOf(request);
   if (credential === undefined || token === undefined) throw new Error("the route has no guard for pushing");
   return { apiTokenId: credential.id, writeTokenId: token.id };
-}
-
-/**
- * Lets in an API token that has all these scopes and calls left, or a session of the panel whose token has the scopes.
- * Docker credentials are for the data plane alone. Who comes by the operator's socket, or with a session, is not counted.
- */
-export function requireScope(context: AccessContext, ...scopes: readonly TokenScope[]): Guard {
-  return async (request, reply) => {
-    const token = await managerOf(context, request, reply);
-    requireManagementToken(token);
-    const missing = scopes.find((scope) => !hasScope(token, scope));
-    if (missing !== undefined) {
-      throw new RegistryError(
-        "DENIED",
-        `you do not have access for the attempted action: the token lacks ${missing}`,
-      );
-    }
-    request.apiToken = token;
-  };
-}
-
-/** Whose call of the management API this is. */
-async function managerOf(
-  context: AccessContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<ApiToken> {
-  const { backend, isLocal } = context;
-  if (isLocal(request)) return getOwnerToken(backend.db);
-  if (request.headers.authorization === undefined && sessionSecretOf(request) !== undefined) {
-    return (await requireSession(context, request, reply)).token;
-  }
-  const token = await authenticateBearer(backend, request, reply);
-  countCall(context, token, reply);
-  return token;
-}
-
-/**
- * @throws {RegistryError} DENIED
- */
-export function requireManagementToken({ kind }: ApiToken): void {
-  if (kind !== "docker_credential") return;
-  throw new RegistryError(
-    "DENIED",
-    "this is a registry credential for docker and its like: the management API takes an API token",
-  );
-}
-
-/** The cookie that holds the secret of a session of the panel. */
-export const SESSION_COOKIE = "boxyard_session";
-
-/** What the panel says of itself on whatever changes something: no page of another origin can. */
-const PANEL_HEADER = "x-boxyard-request";
-
-/** Methods that change nothing (RFC 9110 §9.2.1). */
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-
-export function sessionSecretOf({ headers }: FastifyRequest): string | undefined {
-  return new RegExp(`(?:^|; *)${SESSION_COOKIE}=([\\w-]+)`).exec(headers.cookie ?? "")?.[1];
-}
-
-/**
- * The session of the panel that the request has the cookie of. A browser sends that whoever asks: what changes something
- * must come from the panel's own page.
- * @throws {RegistryError} UNAUTHORIZED, DENIED
- */
-export async function requireSession(
-  context: AccessContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Session> {
-  const secret = sessionSecretOf(request);
-  const session = secret === undefined ? undefined : await authenticateSession(context.backend, secret);
-  if (session === undefined) throw unauthenticated(reply);
-  if (SAFE_METHODS.has(request.method)) return session;
-  requireOwnOrigin(context, request);
-  if (request.headers[PANEL_HEADER] === "panel") return session;
-  throw new RegistryError(
-    "DENIED",
-    `a request with the panel's cookie that changes something needs the header ${PANEL_HEADER}: panel`,
-  );
-}
-
-/**
- * Refuses what a browser sends from a page of another origin.
- * @throws {RegistryError} DENIED
- */
-export function requireOwnOrigin({ originOf }: AccessContext, request: FastifyRequest): void {
-  const { origin } = request.headers;
-  // A browser leaves a scheme's own port out.
-  const own = new URL(originOf(request)).origin;
-  if (origin === undefined || origin === own) return;
-  throw new RegistryError(
-    "DENIED",
-    `the request comes from a page of ${origin}, but this server is ${own}: set BOXYARD_PUBLIC_URL if both are it`,
-  );
-}
-
-/** Says on an answer of the management API what its caller may still do. */
-export function setBudget(reply: FastifyReply, { limit, remaining, resetsAt }: Budget): void {
-  reply.header("ratelimit-limit", limit);
-  reply.header("ratelimit-remaining", remaining);
-  reply.header("ratelimit-reset", Math.ceil(resetsAt / 1000));
-}
-
-/**
- * @throws {RegistryError} TOOMANYREQUESTS
- */
-function countCall({ backend, rateLimiter }: AccessContext, token: ApiToken, reply: FastifyReply): void {
-  if (rateLimiter === undefined) return;
-  const now = backend.now();
-  const budget = rateLimiter.count(token.id, now);
-  setBudget(reply, budget);
-  if (!budget.isExceeded) return;
-  // Only where waiting so long is enough.
-  if (budget.retryAt !== undefined) reply.header("retry-after", Math.ceil((budget.retryAt - now) / 1000));
-  throw new RegistryError("TOOMANYREQUESTS", "API rate limit exceeded.");
-}
-
-/** Lets in the token of the installation's owner alone, for what is not an account's. `refusal` is told to any other. */
-export function requireOwner(context: AccessContext, refusal: string): Guard {
-  const requireToken = requireScope(context);
-  return async (request, reply) => {
-    await requireToken(request, reply);
-    if (apiTokenOf(request).kind !== "owner") throw new RegistryError("DENIED", refusal);
-  };
 }
 
 /**
@@ -310,27 +186,6 @@ export function requireCatalog(context: AccessContext): Guard {
     }
     request.apiToken = credential;
   };
-}
-
-/**
- * The token behind an `Authorization: Bearer` header.
- * @throws {RegistryError} UNAUTHORIZED
- */
-async function authenticateBearer(
-  { db, now }: AccessContext["backend"],
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<ApiToken> {
-  const secret = bearerOf(request);
-  const token = secret === undefined ? undefined : await authenticate(db, secret, now());
-  if (token !== undefined) return token;
-  throw unauthenticated(reply);
-}
-
-/** A 401 has to say what would be taken (RFC 9110 §15.5.2). */
-function unauthenticated(reply: FastifyReply): RegistryError {
-  reply.header("www-authenticate", `Bearer realm="${SERVICE}"`);
-  return new RegistryError("UNAUTHORIZED", "Unable to authenticate you");
 }
 
 /** Who asks: a credential, and the JWT that it sent in its stead, if it did. */
@@ -446,6 +301,7 @@ export function basicPasswordOf(request: FastifyRequest): string | undefined {
   return credentials.slice(credentials.indexOf(":") + 1);
 }
 
-function bearerOf(request: FastifyRequest): string | undefined {
+/** What follows `Bearer`: an API token or a JWT, as the plane has it (RFC 6750). */
+export function bearerOf(request: FastifyRequest): string | undefined {
   return /^bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
 }
