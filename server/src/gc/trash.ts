@@ -17,9 +17,12 @@ const DELETED_AT_ONCE = 32;
  */
 export async function emptyTrash(backend: Backend, limit: number): Promise<number> {
   const { db, now } = backend;
-  if ((await listDueTrash(db, now(), 1)).length === 0) return 0;
-  await sleep(GATHER_MS);
-  const due = await listDueTrash(db, now(), limit);
+  let due = await listDueTrash(db, now(), limit);
+  if (due.length === 0) return 0;
+  if (due.length < limit) {
+    await sleep(GATHER_MS);
+    due = await listDueTrash(db, now(), limit);
+  }
   // The rows that condemn these bytes are on disk: no power cut brings a blob back to life whose bytes are gone.
   await db.durable();
   // In the order of their keys: what lies in one folder goes together, and shares the sync of that folder.
