@@ -57,19 +57,20 @@ export class ManifestBodies {
  */
 export async function gatherManifest(body: Readable, contentLength: string | undefined): Promise<Buffer> {
   if (Number(contentLength) > MAX_MANIFEST_BYTES) throw tooLarge();
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const chunks: Buffer[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // In its place at once: pieces that are kept until the end would take the room of two.
+  const room = Buffer.allocUnsafeSlow(Number(contentLength ?? MAX_MANIFEST_BYTES));
   let length = 0;
   const gather = (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > MAX_MANIFEST_BYTES) reject(tooLarge());
-    else chunks.push(chunk);
+    if (length + chunk.length > room.length) reject(tooLarge());
+    else length += chunk.copy(room, length);
   };
   const late = setTimeout(() => reject(tooSlow()), ARRIVAL_MS);
   body.on("data", gather);
-  finished(body).then(() => resolve(Buffer.concat(chunks)), reject);
+  finished(body).then(resolve, reject);
   try {
-    return await promise;
+    await promise;
+    return length === room.length ? room : Buffer.from(room.subarray(0, length));
   } finally {
     clearTimeout(late);
     body.off("data", gather);
