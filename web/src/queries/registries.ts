@@ -1,6 +1,7 @@
 import type { BoxyardListEventsParameters, Event, RegistriesCreateParameters } from "@boxyard/client";
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { client } from "../api/client.ts";
+import { messages } from "../messages.ts";
 import { registriesKey, registryKeys, subscriptionKey } from "./keys.ts";
 import { listQuery } from "./lists.ts";
 
@@ -23,22 +24,8 @@ export const registrySettingsQuery = (registry: string) =>
       (await client.boxyard.getRegistrySettings({ registry_name: registry }, { signal })).settings,
   });
 
-/** What can happen in a registry, in the API's words. */
-export const EVENT_KINDS = [
-  "push",
-  "tag_move",
-  "tag_delete",
-  "tag_restore",
-  "manifest_delete",
-  "repository_delete",
-  "registry_create",
-  "registry_delete",
-  "settings_change",
-  "token_create",
-  "token_revoke",
-  "garbage_collection_start",
-  "garbage_collection_end",
-] as const satisfies Event["kind"][];
+/** What can happen in a registry, in the API's words: each has a text. */
+export const EVENT_KINDS = Object.keys(messages.activity.kinds) as Event["kind"][];
 
 export const eventsQuery = (
   registry: string,
