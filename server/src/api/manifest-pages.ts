@@ -9,11 +9,13 @@ import {
   type ManifestFilter,
 } from "../metadata/manifest-pages.ts";
 import { findManifestContent } from "../metadata/manifests.ts";
+import type { Repository } from "../metadata/repositories.ts";
 import { ARTIFACT_KINDS, kindOf } from "../model/artifact-kind.ts";
 import { isObject } from "../model/descriptor.ts";
 import { parseDigest } from "../model/digest.ts";
 import { RegistryError } from "../model/errors.ts";
 import { EVIDENCE_KINDS, mainKind, readEvidence } from "../model/evidence.ts";
+import type { Backend } from "../registry/backend.ts";
 import { MAX_CONFIG_BYTES, readWhole } from "../registry/descriptions.ts";
 import {
   getManifestDetails,
@@ -225,10 +227,8 @@ export function manifestPageRoutes(app: FastifyInstance, context: ApiContext): v
       refusals: [404, 422],
     }),
     async (request, reply) => {
-      const digest = parseDigest(request.params.manifest_digest);
-      const { repository } = await repositoryOf(backend, request);
+      const { id } = await manifestOf(backend, request);
 
-      const { id } = await getManifestRow(db, repository.id, digest);
       const content = await findManifestContent(db, id);
       if (content === undefined)
         throw new RegistryError("MANIFEST_UNKNOWN", "the manifest was deleted just now");
@@ -247,10 +247,8 @@ export function manifestPageRoutes(app: FastifyInstance, context: ApiContext): v
       refusals: [404, 422],
     }),
     async (request, reply) => {
-      const digest = parseDigest(request.params.manifest_digest);
-      const { repository } = await repositoryOf(backend, request);
+      const { repository, id } = await manifestOf(backend, request);
 
-      const { id } = await getManifestRow(db, repository.id, digest);
       const configDigest = await findConfigDigest(db, id);
       const blob = configDigest && (await findLinkedBlob(db, repository.id, configDigest));
       if (blob === undefined || blob.sizeBytes > MAX_CONFIG_BYTES) {
@@ -279,6 +277,20 @@ export function manifestPageRoutes(app: FastifyInstance, context: ApiContext): v
       return { referrers: (await getReferrerTree(backend, repository.id, digest)).map(presentReferrer) };
     },
   );
+}
+
+/**
+ * The manifest that the URL names, in its repository.
+ * @throws {RegistryError} DIGEST_INVALID, NAME_UNKNOWN, MANIFEST_UNKNOWN
+ */
+async function manifestOf(
+  backend: Backend,
+  request: FastifyRequest<ManifestRequest>,
+): Promise<{ repository: Repository; id: number }> {
+  const digest = parseDigest(request.params.manifest_digest);
+  const { repository } = await repositoryOf(backend, request);
+  const { id } = await getManifestRow(backend.db, repository.id, digest);
+  return { repository, id };
 }
 
 function parseId(text: string): number {
