@@ -10,8 +10,6 @@ export interface Mutation {
   /** Replaced, in this order. Each text has to be there, once. */
   edits: readonly { file: string; from: string; to: string }[];
   test: readonly [file: string, name: string];
-  /** Why nothing can see it in this code, where nothing can. */
-  unseen?: string;
 }
 
 const RACES = "test/long/races.test.ts";
