@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 /**
  * Where a store keeps one blob's bytes: opaque, and never used twice. The life of a key, each step a row's:
@@ -8,8 +8,15 @@ import { randomUUID } from "node:crypto";
  */
 export type StorageKey = string & { readonly __brand: "StorageKey" };
 
+const MINUTE_MS = 60_000;
+
+/**
+ * 120 random bits behind the minute, modulo 256: a store that sorts keys by their first characters has what comes, and
+ * often goes, together in one place, and syncs that once for all.
+ */
 export function newStorageKey(): StorageKey {
-  return randomUUID().replaceAll("-", "") as StorageKey;
+  const minute = Math.floor(Date.now() / MINUTE_MS) % 256;
+  return `${minute.toString(16).padStart(2, "0")}${randomBytes(15).toString("hex")}` as StorageKey;
 }
 
 /**

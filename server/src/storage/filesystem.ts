@@ -2,7 +2,7 @@
  * Blobs as files in one folder, a region's:
  *
  *     <folder>/
- *     ├── 3f/                                      a shard: the first two characters of the key
+ *     ├── 3f/                                      a shard: the first two characters of the key, which say when it was made
  *     │   └── 3f2504e04f8941d39a0c0305e82c3301     the bytes under one key, staged or sealed
  *     └── write-probe                              only while probe() runs
  *
