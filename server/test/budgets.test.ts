@@ -111,11 +111,11 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
   });
 
   it("a look at a manifest, by who may push", async () => {
-    await mustCost(head("/v2/acme/app/manifests/v1"), { statements: 2, flushes: 1 });
+    await mustCost(head("/v2/acme/app/manifests/v1"), { statements: 2 });
   });
 
   it("a look at a blob, by who may push", async () => {
-    await mustCost(head(`/v2/acme/app/blobs/${config.digest}`), { statements: 2, flushes: 1 });
+    await mustCost(head(`/v2/acme/app/blobs/${config.digest}`), { statements: 2 });
   });
 
   it("a look at a blob, by who may only pull", async () => {
@@ -149,7 +149,7 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
     const body = blob.content;
     const append = async () =>
       mustBe(202, await registry.oci("PATCH", location, token, { headers: octets, body }));
-    await mustCost(append, { statements: 4, commits: 1, flushes: 1, opens: 1, store: { append: 1 } });
+    await mustCost(append, { statements: 4, commits: 1, opens: 1, store: { append: 1 } });
   });
 
   it("the end of an upload", async () => {

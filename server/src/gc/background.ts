@@ -4,6 +4,7 @@ import { describeManifests } from "../registry/descriptions.ts";
 import { orderTags } from "../registry/tags.ts";
 import { measureBlobs, measureManifests } from "../registry/uncompressed-sizes.ts";
 import { foldUsage } from "../registry/usage.ts";
+import type { UrgentWork } from "../registry/wakeup.ts";
 import { purgeApiTokens } from "./api-tokens.ts";
 import { reviewBlobs } from "./blobs.ts";
 import { purgeEvents } from "./events.ts";
@@ -25,17 +26,17 @@ const REST_MS = 500;
 
 type Work = (backend: Backend, signal: AbortSignal) => Promise<number>;
 
-/**
- * What goes on by itself, in any number of processes at once: runs, and what never needs one (expired sessions, blobs
- * that lost their last link, trash, what was hidden, counters, sizes). Each kind finds its work in rows, so that a restart
- * goes on where the last process stood. What takes long ends early when `signal` aborts.
- */
-const WORK: readonly Work[] = [
+/** What is woken as soon as there is some of it. */
+const URGENT_WORK: Readonly<Record<UrgentWork, Work>> = {
+  runs: workOnRuns,
+  "blob reviews": (backend) => reviewBlobs(backend, ROWS_PER_STEP),
+  trash: (backend) => emptyTrash(backend, TRASH_PER_STEP),
+  hidden: (backend) => emptyHidden(backend, ROWS_PER_STEP),
+};
+
+/** What comes round. */
+const OTHER_WORK: readonly Work[] = [
   startScheduledRun,
-  workOnRuns,
-  (backend) => reviewBlobs(backend, ROWS_PER_STEP),
-  (backend) => emptyTrash(backend, TRASH_PER_STEP),
-  (backend) => emptyHidden(backend, ROWS_PER_STEP),
   (backend) => purgeUploadSessions(backend, ROWS_PER_STEP),
   (backend) => purgeWriteTokens(backend, ROWS_PER_STEP),
   (backend) => purgeApiTokens(backend, ROWS_PER_STEP),
@@ -50,10 +51,20 @@ const WORK: readonly Work[] = [
   (backend) => measureManifests(backend, ROWS_PER_STEP),
 ];
 
-/** Does the work until it is disposed of; then the step that is under way is the last. */
+/**
+ * Does what goes on by itself, in any number of processes at once: runs, and what never needs one (expired sessions, blobs
+ * that lost their last link, trash, what was hidden, counters, sizes). Each kind finds its work in rows, so that a restart
+ * goes on where the last process stood. It goes on until it is disposed of; then the step that is under way is the last,
+ * and what takes long ends early.
+ */
 export function startBackgroundWork(backend: Backend, report: (error: unknown) => void): AsyncDisposable {
   const stopping = new AbortController();
-  const loops = WORK.map((work) => repeat(backend, work, stopping.signal, report));
+  const { signal } = stopping;
+  const urgent = Object.entries(URGENT_WORK) as [UrgentWork, Work][];
+  const loops = [
+    ...urgent.map(([name, work]) => repeat(backend, work, name, signal, report)),
+    ...OTHER_WORK.map((work) => repeat(backend, work, undefined, signal, report)),
+  ];
   return {
     async [Symbol.asyncDispose]() {
       stopping.abort();
@@ -66,6 +77,7 @@ export function startBackgroundWork(backend: Backend, report: (error: unknown) =
 async function repeat(
   backend: Backend,
   work: Work,
+  name: UrgentWork | undefined,
   signal: AbortSignal,
   report: (error: unknown) => void,
 ): Promise<void> {
@@ -81,7 +93,7 @@ async function repeat(
       failing = true;
     }
     if (done > 0) await nextTurn();
-    else await backend.wakeup.wait(REST_MS, signal);
+    else await backend.wakeup.wait(name, REST_MS, signal);
   }
 }
 

@@ -6,7 +6,7 @@ import {
   lockBlobsForRemoval,
   takeBlobReviews,
 } from "../metadata/blobs.ts";
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import type { Backend } from "../registry/backend.ts";
 
 /**
@@ -14,7 +14,7 @@ import type { Backend } from "../registry/backend.ts";
  * were done. Who links a blob first locks its row, and finds it there or gone: never doomed.
  */
 export async function reviewBlobs({ db, now, wakeup }: Backend, limit: number): Promise<number> {
-  const done = await transactRelaxed(db, async (tx) => {
+  const done = await transactInBackground(db, async (tx) => {
     const reviews = await takeBlobReviews(tx, limit);
     if (reviews.length === 0) return { reviews: 0, trash: 0 };
     const blobs = await lockBlobsForRemoval(tx, [...new Set(reviews.map((review) => review.blobId))]);
@@ -35,6 +35,6 @@ export async function reviewBlobs({ db, now, wakeup }: Backend, limit: number): 
     return { reviews: reviews.length, trash: gone.length };
   });
   // Their bytes go at once.
-  if (done.trash > 0) wakeup.ring();
+  if (done.trash > 0) wakeup.ring("trash");
   return done.reviews;
 }

@@ -1,5 +1,5 @@
 import { insertTrash } from "../metadata/blobs.ts";
-import { type Queries, transactRelaxed } from "../metadata/database.ts";
+import { type Queries, transactInBackground } from "../metadata/database.ts";
 import { deleteLinksOf } from "../metadata/links.ts";
 import { deleteManifestsOf } from "../metadata/manifests.ts";
 import { deleteRegistryRow, listHiddenRegistries } from "../metadata/registries.ts";
@@ -21,13 +21,13 @@ export async function emptyHidden(backend: Backend, limit: number): Promise<numb
   const { db, now } = backend;
   let rows = 0;
   for (const registryId of await listHiddenRegistries(db, AT_ONCE)) {
-    rows += await transactRelaxed(db, (tx) => hideRepositoriesOf(tx, registryId, limit, now()));
+    rows += await transactInBackground(db, (tx) => hideRepositoriesOf(tx, registryId, limit, now()));
   }
   for (const repository of await listHiddenRepositories(db, AT_ONCE)) {
-    rows += await transactRelaxed(db, (tx) => emptyRepository(backend, tx, repository, limit));
+    rows += await transactInBackground(db, (tx) => emptyRepository(backend, tx, repository, limit));
   }
   for (const registryId of await listHiddenRegistries(db, AT_ONCE)) {
-    rows += await transactRelaxed(db, async (tx) => {
+    rows += await transactInBackground(db, async (tx) => {
       await deleteWriteTokensOf(tx, registryId);
       return (await deleteRegistryRow(tx, registryId)) ? 1 : 0;
     });

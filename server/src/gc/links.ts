@@ -1,4 +1,4 @@
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import { type GarbageCollection, recordProgress } from "../metadata/garbage-collections.ts";
 import { deleteUnreferencedLinks } from "../metadata/links.ts";
 import type { Backend } from "../registry/backend.ts";
@@ -19,7 +19,7 @@ export async function sweepLinks(
   limit: number,
 ): Promise<number> {
   const { db, now } = backend;
-  return transactRelaxed(db, async (tx) => {
+  return transactInBackground(db, async (tx) => {
     const endedBy = await leasesEndedBy(tx, run.registryId, now());
     const links = await deleteUnreferencedLinks(tx, run.registryId, endedBy, limit);
     const { blobs, bytes } = await releaseLinks(backend, tx, run.registryId, links);

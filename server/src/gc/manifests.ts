@@ -1,4 +1,4 @@
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import type { GarbageCollection } from "../metadata/garbage-collections.ts";
 import { findRepositoryWithUnheldManifests, lockUnheldManifests } from "../metadata/manifests.ts";
 import { lockRepository } from "../metadata/repositories.ts";
@@ -19,7 +19,7 @@ export async function sweepManifests(
   limit: number,
 ): Promise<number> {
   const { db, now } = backend;
-  return transactRelaxed(db, async (tx) => {
+  return transactInBackground(db, async (tx) => {
     const endedBy = await leasesEndedBy(tx, run.registryId, now());
     const repositoryId = await findRepositoryWithUnheldManifests(tx, run.registryId, endedBy);
     if (repositoryId === undefined) return 0;

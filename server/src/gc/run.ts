@@ -11,7 +11,7 @@
  * With `writes: pause` the registry is read-only from the first step to the last; whatever ends the run ends that too.
  */
 import { randomUUID } from "node:crypto";
-import { type Queries, transact, transactRelaxed } from "../metadata/database.ts";
+import { type Queries, transact, transactInBackground } from "../metadata/database.ts";
 import { insertEvents } from "../metadata/events.ts";
 import {
   advanceGarbageCollection,
@@ -79,7 +79,7 @@ export async function startGarbageCollection(
     }
     return insertRun(tx, registry, wanted, now());
   });
-  wakeup.ring();
+  wakeup.ring("runs");
   return run;
 }
 
@@ -113,7 +113,7 @@ export async function cancelGarbageCollection(
     }
     return (await findGarbageCollection(tx, run.id)) ?? run;
   });
-  wakeup.ring();
+  wakeup.ring("runs");
   return cancelling;
 }
 
@@ -140,7 +140,7 @@ export async function getActiveGarbageCollection(
  */
 export async function workOnRuns(backend: Backend): Promise<number> {
   const { db, now } = backend;
-  const taken = await transactRelaxed(db, (tx) => takeGarbageCollection(tx, now(), now() + LEASE_MS));
+  const taken = await transactInBackground(db, (tx) => takeGarbageCollection(tx, now(), now() + LEASE_MS));
   if (taken === undefined) return 0;
   let steps = 0;
   let leasedAt = now();
@@ -153,20 +153,20 @@ export async function workOnRuns(backend: Backend): Promise<number> {
       return steps + 1;
     }
     if (next === run.status && run.failures > 0)
-      await transactRelaxed(db, (tx) => forgetFailures(tx, taken.id));
+      await transactInBackground(db, (tx) => forgetFailures(tx, taken.id));
     if (next !== run.status)
-      await transactRelaxed(db, (tx) => move(tx, run as GarbageCollection, next, now()));
+      await transactInBackground(db, (tx) => move(tx, run as GarbageCollection, next, now()));
     else if (run.status === "waiting for write JWTs to expire") {
-      await transactRelaxed(db, (tx) => leaseGarbageCollection(tx, taken.id, now() + WAIT_POLL_MS));
+      await transactInBackground(db, (tx) => leaseGarbageCollection(tx, taken.id, now() + WAIT_POLL_MS));
       return steps;
     } else if (now() - leasedAt > LEASE_MS / 3) {
       leasedAt = now();
-      await transactRelaxed(db, (tx) => leaseGarbageCollection(tx, taken.id, leasedAt + LEASE_MS));
+      await transactInBackground(db, (tx) => leaseGarbageCollection(tx, taken.id, leasedAt + LEASE_MS));
     }
     run = await findGarbageCollection(db, taken.id);
   }
   // Blobs that lost their last link are looked at now, and not when their turn comes round by itself.
-  backend.wakeup.ring();
+  backend.wakeup.ring("blob reviews");
   return steps;
 }
 
@@ -175,7 +175,7 @@ async function step(backend: Backend, run: GarbageCollection): Promise<GarbageCo
   const { db, now } = backend;
   switch (run.status) {
     case "requested":
-      if (run.writes === "pause") await transactRelaxed(db, (tx) => stopWrites(tx, run));
+      if (run.writes === "pause") await transactInBackground(db, (tx) => stopWrites(tx, run));
       return "waiting for write JWTs to expire";
     case "waiting for write JWTs to expire": {
       if (run.writes === "continue" || now() >= run.createdAt + LONGEST_WAIT_MS) return "scanning manifests";

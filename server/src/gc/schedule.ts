@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import { transact } from "../metadata/database.ts";
+import { transact, transactInBackground } from "../metadata/database.ts";
 import { insertEvents } from "../metadata/events.ts";
 import { findActiveGarbageCollection } from "../metadata/garbage-collections.ts";
 import {
@@ -75,7 +75,7 @@ export async function changeGarbageCollectionSettings(
  * one that meets an active run waits for it. Returns how many schedules were looked after.
  */
 export async function startScheduledRun({ db, now, wakeup }: Backend): Promise<number> {
-  const due = await transact(db, async (tx) => {
+  const due = await transactInBackground(db, async (tx) => {
     const taken = await takeScheduledRegistry(tx, now());
     if (taken === undefined) return undefined;
     const { registry, settings } = taken;
@@ -88,7 +88,7 @@ export async function startScheduledRun({ db, now, wakeup }: Backend): Promise<n
     return taken;
   });
   if (due === undefined) return 0;
-  wakeup.ring();
+  wakeup.ring("runs");
   return 1;
 }
 

@@ -1,4 +1,4 @@
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import { deleteOldTagDeletions, findEndedTagDeletion } from "../metadata/tag-deletions.ts";
 import type { Backend } from "../registry/backend.ts";
 import { endTagDeletion, undoneUntil } from "../registry/tag-deletions.ts";
@@ -12,5 +12,5 @@ export async function endTagDeletions(backend: Backend): Promise<number> {
   const { db, now } = backend;
   const ended = await findEndedTagDeletion(db, undoneUntil(now()));
   if (ended !== undefined) return endTagDeletion(backend, ended);
-  return transactRelaxed(db, (tx) => deleteOldTagDeletions(tx, now() - REMEMBERED_MS, ROWS_PER_STEP));
+  return transactInBackground(db, (tx) => deleteOldTagDeletions(tx, now() - REMEMBERED_MS, ROWS_PER_STEP));
 }

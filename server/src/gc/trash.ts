@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { deleteTrash, listDueTrash, postponeTrash, type Trash } from "../metadata/blobs.ts";
-import { batches, transactRelaxed } from "../metadata/database.ts";
+import { batches, transactInBackground } from "../metadata/database.ts";
 import { type Backend, storeOf } from "../registry/backend.ts";
 
 /** When bytes that could not be deleted are tried again: twice as long after each failure, to a limit. */
@@ -42,7 +42,7 @@ async function emptyBatch(backend: Backend, batch: readonly Trash[]): Promise<un
   );
   const failed = batch.filter((_, index) => outcomes[index]?.status === "rejected");
   // The rows go last: in the other order a crash would leave bytes that no row names.
-  await transactRelaxed(db, async (tx) => {
+  await transactInBackground(db, async (tx) => {
     const gone = batch.filter((trash) => !failed.includes(trash));
     await deleteTrash(
       tx,

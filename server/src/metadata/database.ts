@@ -8,6 +8,7 @@ import { RegistryError } from "../model/errors.ts";
 import type { ColumnTypes } from "./migrations/column-types.ts";
 import { MIGRATION_NAMES, migrationsFor } from "./migrations/index.ts";
 import type { Schema } from "./schema.ts";
+import { Turns } from "./turns.ts";
 
 /** What a query runs on: the database, or a transaction on it. */
 export type Queries = Kysely<Schema>;
@@ -31,18 +32,45 @@ export class DatabaseTooNewError extends Error {
 /** Outside a transaction it only reads: whoever writes calls {@link transact}. */
 export class Database extends Kysely<Schema> {
   readonly #engine: Engine;
+  readonly #background = new Turns();
+  /** Transactions that were begun to promise something, and of which it is not known yet that they are on disk. */
+  #unkept = 0;
 
   constructor(engine: Engine) {
     super({ dialect: engine.dialect });
     this.#engine = engine;
   }
 
-  /**
-   * Resolves when all that was committed before the call is on disk. Who promises something after a mere read waits
-   * for it too: the read may have seen what a power cut takes back.
-   */
+  /** Resolves when all that was committed before the call is on disk. */
   durable(): Promise<void> {
     return this.#engine.durable();
+  }
+
+  /**
+   * As {@link durable}, for what was promised alone. Who promises something after a mere read waits for this: the read may have
+   * seen what a power cut takes back. What goes on by itself only takes away, and nobody has to wait for its commits.
+   */
+  async promisesDurable(): Promise<void> {
+    if (this.#unkept > 0) await this.#engine.durable();
+  }
+
+  /** Notes that a transaction is to promise something; what it returns is called when that is on disk, or never will be. */
+  beginPromise(): () => void {
+    this.#unkept++;
+    return () => {
+      this.#unkept--;
+    };
+  }
+
+  /**
+   * Resolves, with what ends it, when it is the turn of something that goes on by itself. Where SQL runs on the event loop that
+   * is once a turn of the loop: requests come between two such transactions.
+   */
+  async takeBackgroundTurn(): Promise<() => void> {
+    if (this.#engine.name !== "SQLite") return () => {};
+    const end = await this.#background.take();
+    await new Promise((resolve) => setImmediate(resolve));
+    return end;
   }
 
   now(): number {
@@ -65,9 +93,26 @@ export class Database extends Kysely<Schema> {
  * @throws {RegistryError} STORAGE_FULL
  */
 export async function transact<T>(db: Database, work: (tx: Queries) => Promise<T>): Promise<T> {
-  const result = await transactRelaxed(db, work);
-  await db.durable();
+  const { result, onDisk } = await transactEarly(db, work);
+  await onDisk;
   return result;
+}
+
+/** As {@link transact}, but returns at the commit, with when it will be on disk. */
+export async function transactEarly<T>(
+  db: Database,
+  work: (tx: Queries) => Promise<T>,
+): Promise<{ result: T; onDisk: Promise<void> }> {
+  const end = db.beginPromise();
+  try {
+    const result = await transactRelaxed(db, work);
+    const onDisk = db.durable();
+    onDisk.then(end, end);
+    return { result, onDisk };
+  } catch (error) {
+    end();
+    throw error;
+  }
 }
 
 /** As {@link transact}, but returns at the commit: for what nobody was promised. It survives the process, not the power. */
@@ -80,6 +125,16 @@ export async function transactRelaxed<T>(db: Database, work: (tx: Queries) => Pr
       if (attempt === MAX_ATTEMPTS || !isRetryable(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 ** attempt * 5));
     }
+  }
+}
+
+/** As {@link transactRelaxed}, for what no request waits for. It never makes what a promise rests on. */
+export async function transactInBackground<T>(db: Database, work: (tx: Queries) => Promise<T>): Promise<T> {
+  const end = await db.takeBackgroundTurn();
+  try {
+    return await transactRelaxed(db, work);
+  } finally {
+    end();
   }
 }
 

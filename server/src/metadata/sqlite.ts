@@ -45,8 +45,9 @@ export async function openSqlite(path: string): Promise<Engine> {
   const turns = new Turns();
   const flush = new SharedFlush(syncOf(wal));
   const checkpointer = new Checkpointer(path, wal, turns, () => writer.commits);
-  // Nothing is: what a process that was killed had committed lies in the log, and perhaps not on the disk.
-  let flushed = -1;
+  // What a process that was killed had committed lies in the log, and perhaps not on the disk.
+  await flush.wait();
+  let flushed = writer.commits;
   return {
     name: "SQLite",
     dialect: dialect(reader, writer, turns),

@@ -1,4 +1,4 @@
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import { addDayCounts, addPulls, type Pulls } from "../metadata/pulls.ts";
 import type { TagName } from "../model/name.ts";
 import type { Backend } from "./backend.ts";
@@ -45,7 +45,7 @@ export async function writeActivity({ db, activity, now }: Backend): Promise<voi
   activity.writtenAt = now();
   for (const [key, pulls] of activity.pulls) {
     const taken = { ...pulls };
-    await transactRelaxed(db, async (tx) => {
+    await transactInBackground(db, async (tx) => {
       const registryId = await addPulls(tx, taken);
       if (registryId === undefined) return;
       const day = dayOf(taken.lastAt);
@@ -57,7 +57,7 @@ export async function writeActivity({ db, activity, now }: Backend): Promise<voi
   }
   for (const [registryId, pushes] of activity.pushes) {
     const day = dayOf(now());
-    await transactRelaxed(db, (tx) => addDayCounts(tx, { registryId, day, pulls: 0, pushes }));
+    await transactInBackground(db, (tx) => addDayCounts(tx, { registryId, day, pulls: 0, pushes }));
     const rest = (activity.pushes.get(registryId) ?? 0) - pushes;
     if (rest > 0) activity.pushes.set(registryId, rest);
     else activity.pushes.delete(registryId);

@@ -11,6 +11,7 @@ import { openSqlite, openSqliteForReading } from "../metadata/sqlite.ts";
 import type { Writes } from "../model/garbage-collection.ts";
 import { REGIONS, type Region } from "../model/region.ts";
 import { DOCUMENTED_TIERS, type Tiers } from "../model/tier.ts";
+import type { UploadId } from "../model/upload-id.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemBlobStore } from "../storage/filesystem.ts";
 import { createFolderId, findFolderId } from "../storage/folder-id.ts";
@@ -44,11 +45,13 @@ export interface Backend extends AsyncDisposable {
   enforcesLimits: boolean;
   unpackLimits: UnpackLimits;
   hashes: RunningHashes;
+  /** Uploads that this process began, whose row is on its way to disk, and when it is there. Any other's row is there. */
+  begun: Map<UploadId, Promise<void>>;
   contents: SmallContents;
   manifests: ManifestParser;
   /** Pulls and pushes that are not in the rows yet. */
   activity: Activity;
-  /** Rung when there is something for the background to do at once. */
+  /** Rung when there is something for the background to do at once, and what. */
   wakeup: Wakeup;
 }
 
@@ -184,6 +187,7 @@ export function createBackend(parts: {
     enforcesLimits: parts.limits !== "none",
     unpackLimits: parts.unpackLimits ?? UNPACK_LIMITS,
     hashes: new RunningHashes(),
+    begun: new Map(),
     contents: new SmallContents(),
     manifests,
     activity: new Activity(),

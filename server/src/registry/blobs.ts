@@ -78,7 +78,7 @@ export async function getBlob(
     const leased = await transact(db, (tx) => leaseLink(tx, repository.id, digest, newLease(backend)));
     if (!leased) throw unknownBlob(digest);
   }
-  await db.durable();
+  await db.promisesDurable();
   return blob;
 }
 

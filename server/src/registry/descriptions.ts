@@ -3,7 +3,7 @@
  * of manifests that an older version took, what they are evidence of and what an index says of its images.
  */
 import type { Readable } from "node:stream";
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import {
   describeChildren,
   findConfigDigest,
@@ -37,12 +37,12 @@ export async function describeManifests(backend: Backend, limit: number): Promis
       const platform = isImageManifest(manifest.mediaType)
         ? await findPlatform(backend, manifest)
         : undefined;
-      await transactRelaxed(db, async (tx) => {
+      await transactInBackground(db, async (tx) => {
         await describeChildren(tx, manifest.id, parsed?.children ?? []);
         await putDescription(tx, manifest.id, { platform, evidence: parsed?.evidence });
       });
     } catch (error) {
-      await transactRelaxed(db, (tx) => postponeDescription(tx, manifest.id, now() + RETRY_MS));
+      await transactInBackground(db, (tx) => postponeDescription(tx, manifest.id, now() + RETRY_MS));
       failures.push(error);
     }
   }

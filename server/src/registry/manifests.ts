@@ -64,7 +64,7 @@ export async function getManifest(
     const leased = await transact(db, (tx) => leaseManifest(tx, manifest.id, newLease(backend)));
     if (!leased) throw unknownManifest(reference);
   }
-  await db.durable();
+  await db.promisesDurable();
   return manifest;
 }
 

@@ -134,7 +134,7 @@ export async function deleteRegistry(
     const event = { kind: "registry_delete", details: { name: registry.name } } as const;
     await insertEvents(tx, { accountId: registry.accountId, registryId: undefined, actor }, [event], now());
   });
-  wakeup.ring();
+  wakeup.ring("hidden");
 }
 
 /** Lets anybody pull from all of a registry's repositories, or no longer. */

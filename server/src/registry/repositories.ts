@@ -37,7 +37,7 @@ export async function deleteRepository(backend: Backend, place: Place, actor: Ac
     const event = { kind: "repository_delete", details } as const;
     await insertEvents(tx, { ...eventPlaceOf(place), actor }, [event], now());
   });
-  wakeup.ring();
+  wakeup.ring("hidden");
 }
 
 const NOTHING_SET: RepositorySettings = {

@@ -1,4 +1,4 @@
-import { type Queries, transact, transactRelaxed } from "../metadata/database.ts";
+import { type Queries, transact, transactInBackground } from "../metadata/database.ts";
 import { orderTagRows } from "../metadata/descriptions.ts";
 import { insertEvents } from "../metadata/events.ts";
 import { countHolder } from "../metadata/manifests.ts";
@@ -54,5 +54,5 @@ export async function deleteTag(
 
 /** Gives up to `limit` tags, that an older version made, their place in the natural order. Returns how many. */
 export async function orderTags({ db }: Backend, limit: number): Promise<number> {
-  return transactRelaxed(db, (tx) => orderTagRows(tx, limit));
+  return transactInBackground(db, (tx) => orderTagRows(tx, limit));
 }

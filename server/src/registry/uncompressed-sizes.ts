@@ -2,7 +2,7 @@
  * Uncompressed sizes, worked out in the background: a blob is unpacked once for it, and a manifest has the sum over its
  * layers or, if it is an index, over its manifests. Until all of them are known its size is 0.
  */
-import { transactRelaxed } from "../metadata/database.ts";
+import { transactInBackground } from "../metadata/database.ts";
 import {
   listChildSizes,
   listLayerSizes,
@@ -45,13 +45,13 @@ const MAGIC_BYTES = 4;
  */
 export async function measureBlobs(backend: Backend, limit: number, signal: AbortSignal): Promise<number> {
   const { db, now } = backend;
-  const taken = await transactRelaxed(db, (tx) =>
+  const taken = await transactInBackground(db, (tx) =>
     takeUnmeasuredBlobs(tx, { now: now(), until: now() + TAKEN_MS, limit }),
   );
   if (taken.length === 0) return 0;
   const left = new Set(taken.map(({ id }) => id));
   const postpone = (milliseconds: number) =>
-    transactRelaxed(db, (tx) => postponeBlobs(tx, [...left], now() + milliseconds));
+    transactInBackground(db, (tx) => postponeBlobs(tx, [...left], now() + milliseconds));
   const keeping = setInterval(() => void postpone(TAKEN_MS).catch(() => {}), TAKEN_MS / 3);
   const failures: unknown[] = [];
   try {
@@ -60,12 +60,12 @@ export async function measureBlobs(backend: Backend, limit: number, signal: Abor
       if (signal.aborted) break;
       try {
         const bytes = await measureBlob(backend, unpacker, blob, signal);
-        await transactRelaxed(db, (tx) => putBlobUncompressedSize(tx, blob.id, bytes));
+        await transactInBackground(db, (tx) => putBlobUncompressedSize(tx, blob.id, bytes));
         left.delete(blob.id);
       } catch (error) {
         if (signal.aborted) break;
         left.delete(blob.id);
-        await transactRelaxed(db, (tx) => postponeBlobs(tx, [blob.id], now() + RETRY_MS));
+        await transactInBackground(db, (tx) => postponeBlobs(tx, [blob.id], now() + RETRY_MS));
         // Deleted meanwhile: its bytes may be gone.
         if (await isStoredBlob(db, blob.id)) failures.push(error);
       }
@@ -104,7 +104,7 @@ export async function measureManifests({ db, now }: Backend, limit: number): Pro
   for (const manifest of due) {
     const layers = await addUp((page) => listLayerSizes(db, manifest, page));
     const children = await addUp((page) => listChildSizes(db, manifest, page));
-    await transactRelaxed(db, (tx) =>
+    await transactInBackground(db, (tx) =>
       layers === undefined || children === undefined
         ? postponeManifest(tx, manifest.id, now() + postponement(manifest, now()))
         : putManifestUncompressedSize(tx, manifest.id, bounded(layers + children)),

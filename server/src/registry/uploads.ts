@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { insertTrash } from "../metadata/blobs.ts";
-import { type Queries, transact, transactRelaxed } from "../metadata/database.ts";
+import { type Queries, transact, transactEarly, transactRelaxed } from "../metadata/database.ts";
 import { isLivingRepository, putRepository } from "../metadata/repositories.ts";
 import {
   advanceUploadSession,
@@ -49,7 +49,7 @@ export async function startUpload(
 ): Promise<UploadSession> {
   const { db, now } = backend;
   await backend.underWay.admit(db, registry.accountId, { sessions: 1 });
-  const session = await transactRelaxed(db, async (tx) => {
+  const { result: session, onDisk } = await transactEarly(db, async (tx) => {
     const repository = await putRepository(tx, registry.id, name, now());
     const session: UploadSession = {
       id: newUploadId(),
@@ -67,7 +67,10 @@ export async function startUpload(
   });
   // The row has to be on disk before the first byte, not before the answer: the flush runs while the client sends.
   // Who appends waits for it, and is who learns of a failure.
-  db.durable().catch(() => {});
+  const { begun } = backend;
+  const forget = () => begun.delete(session.id);
+  begun.set(session.id, onDisk);
+  onDisk.then(forget, forget);
   return session;
 }
 
@@ -210,7 +213,7 @@ async function append(
   };
   try {
     // The row that names the key is on disk before the first byte lies under it.
-    await db.durable();
+    await backend.begun.get(id);
     const store = storeOf(backend, session.region);
     const staged = await store.append(storageKey, session.staged, source, keepInRoom);
     await keep(staged);
@@ -304,7 +307,7 @@ async function digestOfStaged(
 /** Has the bytes, and the entry of their folder, on disk. Again, where they are, changes nothing. */
 async function seal(backend: Backend, session: UploadSession): Promise<void> {
   // Where nothing was appended the store makes the key's file now: its row is on disk before that.
-  if (session.staged.length === 0) await backend.db.durable();
+  if (session.staged.length === 0) await backend.begun.get(session.id);
   try {
     await storeOf(backend, session.region).seal(session.storageKey, session.staged);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { linkRegistryBlob, queueBlobReviews, unlinkRegistryBlobs } from "../metadata/blobs.ts";
-import { type Queries, transactRelaxed } from "../metadata/database.ts";
+import { type Queries, transactInBackground } from "../metadata/database.ts";
 import { findOtherLink, listLinksOfBlobs, type RemovedLink } from "../metadata/links.ts";
 import {
   findChangedRegistry,
@@ -95,5 +95,5 @@ export async function releaseLinks(
 export async function foldUsage({ db, now }: Backend): Promise<number> {
   const registryId = await findChangedRegistry(db);
   if (registryId === undefined) return 0;
-  return transactRelaxed(db, (tx) => foldRegistryChanges(tx, registryId, CHANGES_PER_STEP, now()));
+  return transactInBackground(db, (tx) => foldRegistryChanges(tx, registryId, CHANGES_PER_STEP, now()));
 }

@@ -141,7 +141,7 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: "registry/uploads.ts",
-        from: "    // The row that names the key is on disk before the first byte lies under it.\n    await db.durable();\n",
+        from: "    // The row that names the key is on disk before the first byte lies under it.\n    await backend.begun.get(id);\n",
         to: "",
       },
     ],
@@ -275,8 +275,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: "metadata/database.ts",
-        from: "  const result = await transactRelaxed(db, work);\n  await db.durable();\n",
-        to: "  const result = await transactRelaxed(db, work);\n",
+        from: "  await onDisk;\n  return result;\n",
+        to: "  return result;\n",
       },
     ],
     test: [DURABILITY, ""],
@@ -285,7 +285,11 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "headNoBarrier",
     says: "HEAD answers from a commit that is not on disk yet",
     edits: [
-      { file: "registry/blobs.ts", from: "  await db.durable();\n  return blob;\n", to: "  return blob;\n" },
+      {
+        file: "registry/blobs.ts",
+        from: "  await db.promisesDurable();\n  return blob;\n",
+        to: "  return blob;\n",
+      },
     ],
     test: [DURABILITY, ""],
   },
