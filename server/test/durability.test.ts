@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { Database } from "../src/metadata/database.ts";
+import { probeInstallation } from "../src/metadata/accounts.ts";
+import { Database, transactInBackground } from "../src/metadata/database.ts";
+
 import { openSqlite } from "../src/metadata/sqlite.ts";
 import { layOut, type OnDisk, watchDisk } from "./support/disk.ts";
 import { anImage, type Content, contentOf, type Image, noise } from "./support/images.ts";
@@ -321,6 +323,21 @@ test("16 pushes at once share the syncs of the log", async () => {
   for (const push of await Promise.all(pushes)) expect(push.status).toBe(201);
   expect(disk.syncsOf(log) - before).toBeGreaterThan(0);
   expect(disk.syncsOf(log) - before).toBeLessThan(images.length / 2);
+});
+
+test("who looks before he pushes does not wait for what goes on by itself", async () => {
+  const { disk, registry, log } = await startOnWatchedDisk();
+  await registry.push("acme/app", IMAGE, "latest");
+  const situation = await situationOf(registry);
+  const { db } = registry.backend;
+  const flush = disk.hold(log);
+  await transactInBackground(db, (tx) => probeInstallation(tx, Date.now()));
+
+  const { token } = situation;
+  mustBe(200, await registry.oci("HEAD", "/v2/acme/app/manifests/latest", token));
+  mustBe(200, await registry.oci("HEAD", `/v2/acme/app/blobs/${IMAGE.config.digest}`, token));
+
+  flush.release();
 });
 
 test("a pull does not wait for the disk", async () => {
