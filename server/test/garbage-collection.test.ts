@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { workOnRuns } from "../src/gc/run.ts";
+import { transactRelaxed } from "../src/metadata/database.ts";
 import { MemoryBlobStore } from "../src/storage/memory.ts";
 import { anImage, anIndex, contentOf } from "./support/images.ts";
 import {
@@ -226,6 +228,35 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       await registry.createRegistry("acme");
       mustBe(201, await registry.pushBlob("acme/app", aBlob()));
     });
+  });
+
+  it.each([
+    "requested",
+    "waiting for write JWTs to expire",
+    "scanning manifests",
+    "deleting unreferenced blobs",
+  ] as const)("can be cancelled while it is %s, which makes the registry writable again", async (status) => {
+    await using other = await startRegistry({ database, background: false });
+    await other.createRegistry("acme");
+    const path = "/v2/registry/acme/garbage-collection";
+    const started = mustBe(201, await other.api("POST", path)).json.garbage_collection;
+    const { db } = other.backend;
+    // As whoever works on it leaves it there, and dies.
+    await transactRelaxed(db, async (tx) => {
+      await tx.updateTable("garbage_collection").set({ status }).execute();
+      if (status !== "requested") await tx.updateTable("registry").set({ read_only: 1 }).execute();
+    });
+
+    const cancel = () => other.api("PUT", `${path}/${started.uuid}`, { body: { cancel: true } });
+    for (let time = 0; time < 2; time++) {
+      expect(mustBe(200, await cancel()).json.garbage_collection.status).toBe("cancelling");
+    }
+    await workOnRuns(other.backend);
+
+    const { json } = mustBe(200, await other.api("GET", "/v2/registry/acme/garbage-collections"));
+    expect(json.garbage_collections[0].status).toBe("cancelled");
+    expect((await cancel()).status).toBe(404);
+    mustBe(201, await other.pushBlob("acme/app", aBlob()));
   });
 
   it("that pauses writes waits for thirty minutes at most, however long write tokens live", async () => {

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { CommandError } from "./command-error.ts";
+import { listAll } from "./pages.ts";
 import { call, type Target } from "./server.ts";
 import { presentBytes, tableOf } from "./table.ts";
 
@@ -134,11 +135,7 @@ export function gcCommand(targetOf: () => Target, print: (text: string) => void)
     .action(async (name: string | undefined, options: { json?: true }) => {
       const target = targetOf();
       const path = await pathOf(target, name);
-      const { garbage_collections: runs } = await call<{ garbage_collections: Run[] }>(
-        target,
-        "GET",
-        `/v2${path}/garbage-collections?per_page=50`,
-      );
+      const runs = await listAll<Run>(target, `/v2${path}/garbage-collections`, "garbage_collections");
       if (options.json) return print(pretty(runs));
       const rows = runs.map((run) => [
         run.created_at,
