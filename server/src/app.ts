@@ -79,6 +79,8 @@ export async function buildApp(backend: Backend, options: AppOptions): Promise<A
     logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
+    // One for each request would cost more than the line that it writes: what is logged of a request names it itself.
+    childLoggerFactory: (parent) => parent,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     rewriteUrl: (request) => routableUrl(request.url ?? "/"),
     frameworkErrors: answerUnroutable,
@@ -212,5 +214,6 @@ function continueWhenRead(request: IncomingMessage, response: ServerResponse): v
 /** Without the query: people put secrets there, though nothing here takes them from it. */
 function logResponse(request: FastifyRequest, status: number, milliseconds: number): void {
   const url = request.originalUrl.split("?", 1)[0];
-  request.log.info({ method: request.method, url, status, ms: Math.round(milliseconds) }, "request");
+  const { id: reqId, method } = request;
+  request.log.info({ reqId, method, url, status, ms: Math.round(milliseconds) }, "request");
 }

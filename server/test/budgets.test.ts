@@ -30,7 +30,11 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
   let config: Content;
   let moments: string[];
 
+  /** The database as it is, which says when nothing has changed; otherwise every look at it is counted. */
+  let tellsOfChanges: boolean;
+
   beforeEach(async () => {
+    tellsOfChanges = false;
     folder = await mkdtemp(join(tmpdir(), "boxyard-budgets-"));
     moments = [];
     const watcher = ({ when, what }: Moment): void => {
@@ -39,7 +43,10 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
     registry = await startRegistry({
       database,
       background: false,
-      watchEngine: (engine) => watchEngine(engine, database, watcher),
+      watchEngine: (engine) => ({
+        ...watchEngine(engine, database, watcher),
+        ...(engine.commits && { commits: () => (tellsOfChanges ? engine.commits?.() : undefined) }),
+      }),
       openStore: (region) => watchStore(new FilesystemBlobStore(join(folder, region)), watcher),
     });
     // An account's uploads are counted again after a second, which is nothing of any one request.
@@ -104,6 +111,22 @@ describeOnBothDatabases("a request costs no more than it has to:", (database) =>
   it("a pull by tag", async () => {
     // The place and the credential; the manifest. Its bytes are remembered.
     await mustCost(get("/v2/acme/app/manifests/v1"), { statements: 2 });
+  });
+
+  it("a pull once more, when nothing was written since, and when something was", async () => {
+    tellsOfChanges = true;
+    const byTag = get("/v2/acme/app/manifests/v1");
+    const ofConfig = get(`/v2/acme/app/blobs/${config.digest}`);
+    await byTag();
+    await ofConfig();
+    // On PostgreSQL other processes write, and do not tell.
+    const again = database === "SQLite" ? 0 : 2;
+    await mustCost(byTag, { statements: again });
+    await mustCost(ofConfig, { statements: again });
+
+    mustBe(202, await registry.oci("DELETE", "/v2/acme/app/manifests/v1", token));
+    expect((await registry.oci("GET", "/v2/acme/app/manifests/v1", token)).status).toBe(404);
+    await mustCost(ofConfig, { statements: database === "SQLite" ? 1 : 2 });
   });
 
   it("a pull by digest", async () => {

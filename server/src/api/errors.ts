@@ -67,7 +67,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     send(request, reply, status, IDS[status] ?? "bad_request", message);
     return;
   }
-  request.log.error({ err: error }, "a management request failed");
+  request.log.error({ reqId: request.id, err: error }, "a management request failed");
   send(request, reply, 500, "server_error", "Unexpected server-side error");
 }
 

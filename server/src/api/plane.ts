@@ -110,9 +110,10 @@ export function managementPlane(app: FastifyInstance, context: ApiContext): void
         const { rateLimiter, backend } = context;
         if (rateLimiter !== undefined) {
           // Whoever is not known by the time of the answer is not counted.
-          plane.addHook("onRequest", async (_request, reply) =>
-            setBudget(reply, rateLimiter.fullBudget(backend.now())),
-          );
+          plane.addHook("onRequest", (_request, reply, done) => {
+            setBudget(reply, rateLimiter.fullBudget(backend.now()));
+            done();
+          });
         }
         for (const routes of groups) routes(plane, context);
         done();

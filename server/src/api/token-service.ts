@@ -289,7 +289,7 @@ const IN_OAUTH_WORDS: Partial<Record<ErrorCode, readonly [status: number, error:
 
 function answerOAuthError(failure: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const [status, error] = oauthWordsOf(failure);
-  if (status === 500) request.log.error({ err: failure }, "a request for a token failed");
+  if (status === 500) request.log.error({ reqId: request.id, err: failure }, "a request for a token failed");
   if (status === 401) reply.header("www-authenticate", 'Basic realm="boxyard"');
   const message = status === 500 ? "internal error" : failure.message;
   // The characters that the description may have.

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { AccountName, RegistryName } from "../model/name.ts";
 import { expandScopes, type GivenScope, type TokenScope } from "../model/scope.ts";
 import type { Queries } from "./database.ts";
-import { prepared } from "./prepared.ts";
+import { remembered } from "./prepared.ts";
 import type { ApiTokenKind, ApiTokenRow } from "./schema.ts";
 
 export interface Account {
@@ -153,8 +153,10 @@ const TOKEN_COLUMNS = [
   "created_at",
 ] as const;
 
-const apiTokenBySha256 = prepared((db, { sha256 }: { sha256: string }) =>
-  db.selectFrom("api_token").select(TOKEN_COLUMNS).where("token_sha256", "=", sha256),
+const apiTokenBySha256 = remembered(
+  (db, { sha256 }: { sha256: string }) =>
+    db.selectFrom("api_token").select(TOKEN_COLUMNS).where("token_sha256", "=", sha256),
+  ([row]) => row && toApiToken(row),
 );
 
 /** The same, where a row of another table may have none. */
@@ -173,8 +175,7 @@ export const JOINED_TOKEN_COLUMNS = [
 ] as const;
 
 export async function findApiTokenBySha256(db: Queries, sha256: string): Promise<ApiToken | undefined> {
-  const [row] = await apiTokenBySha256(db, { sha256 });
-  return row && toApiToken(row);
+  return apiTokenBySha256(db, { sha256 });
 }
 
 export async function findApiTokenByRefreshTokenSha256(
@@ -189,13 +190,13 @@ export async function findApiTokenByRefreshTokenSha256(
   return row && toApiToken(row);
 }
 
-const apiTokenById = prepared((db, { id }: { id: number }) =>
-  db.selectFrom("api_token").select(TOKEN_COLUMNS).where("id", "=", id),
+const apiTokenById = remembered(
+  (db, { id }: { id: number }) => db.selectFrom("api_token").select(TOKEN_COLUMNS).where("id", "=", id),
+  ([row]) => row && toApiToken(row),
 );
 
 export async function findApiTokenById(db: Queries, id: number): Promise<ApiToken | undefined> {
-  const [row] = await apiTokenById(db, { id });
-  return row && toApiToken(row);
+  return apiTokenById(db, { id });
 }
 
 /** The token of the installation's owner. */

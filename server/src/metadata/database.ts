@@ -19,6 +19,8 @@ export interface Engine {
   dialect: Dialect;
   /** Resolves when all that was committed before the call is on disk. */
   durable(): Promise<void>;
+  /** How many transactions have written something so far, where nobody but this process writes. */
+  commits?(): number | undefined;
   /** Milliseconds since 1970 by the clock that leases and expiries go by. */
   now(): number;
   close(): Promise<void>;
@@ -71,6 +73,11 @@ export class Database extends Kysely<Schema> {
     const end = await this.#background.take();
     await new Promise((resolve) => setImmediate(resolve));
     return end;
+  }
+
+  /** How many transactions have written something so far; `undefined` where other processes write too. */
+  commits(): number | undefined {
+    return this.#engine.commits?.();
   }
 
   now(): number {

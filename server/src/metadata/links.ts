@@ -7,7 +7,7 @@ import type { Region } from "../model/region.ts";
 import type { StorageKey } from "../model/storage-key.ts";
 import { batches, type Queries } from "./database.ts";
 import { later } from "./later.ts";
-import { prepared } from "./prepared.ts";
+import { prepared, remembered } from "./prepared.ts";
 
 /** A blob as a repository sees it. */
 export interface LinkedBlob {
@@ -23,19 +23,21 @@ interface LinkKey {
   digest: Digest;
 }
 
-const linkedBlob = prepared((db, { repositoryId, digest }: LinkKey) =>
-  db
-    .selectFrom("repository_blob as link")
-    .innerJoin("blob", "blob.id", "link.blob_id")
-    .select([
-      "blob.id as blobId",
-      "blob.size_bytes as sizeBytes",
-      "blob.region as region",
-      "blob.storage_key as storageKey",
-      "link.leased_until as leasedUntil",
-    ])
-    .where("link.repository_id", "=", repositoryId)
-    .where("link.digest", "=", digest),
+const linkedBlob = remembered(
+  (db, { repositoryId, digest }: LinkKey) =>
+    db
+      .selectFrom("repository_blob as link")
+      .innerJoin("blob", "blob.id", "link.blob_id")
+      .select([
+        "blob.id as blobId",
+        "blob.size_bytes as sizeBytes",
+        "blob.region as region",
+        "blob.storage_key as storageKey",
+        "link.leased_until as leasedUntil",
+      ])
+      .where("link.repository_id", "=", repositoryId)
+      .where("link.digest", "=", digest),
+  ([row]): LinkedBlob | undefined => row && { ...row, storageKey: row.storageKey as StorageKey },
 );
 
 export async function findLinkedBlob(
@@ -43,8 +45,7 @@ export async function findLinkedBlob(
   repositoryId: number,
   digest: Digest,
 ): Promise<LinkedBlob | undefined> {
-  const [row] = await linkedBlob(db, { repositoryId, digest });
-  return row && { ...row, storageKey: row.storageKey as StorageKey };
+  return linkedBlob(db, { repositoryId, digest });
 }
 
 /** How many manifests need a linked blob, or `undefined` where the repository has no such blob. */

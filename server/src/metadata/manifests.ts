@@ -7,7 +7,7 @@ import { isImageManifest } from "../model/media-type.ts";
 import type { TagName } from "../model/name.ts";
 import { batches, type Queries } from "./database.ts";
 import { later } from "./later.ts";
-import { prepared } from "./prepared.ts";
+import { prepared, remembered } from "./prepared.ts";
 import type { ManifestRow } from "./schema.ts";
 
 /** What a reader of a manifest is told before its bytes. */
@@ -36,12 +36,14 @@ const HEAD = [
   "manifest.leased_until as leasedUntil",
 ] as const;
 
-const manifestByDigest = prepared((db, { repositoryId, digest }: { repositoryId: number; digest: Digest }) =>
-  db
-    .selectFrom("manifest")
-    .select(HEAD)
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest),
+const manifestByDigest = remembered(
+  (db, { repositoryId, digest }: { repositoryId: number; digest: Digest }) =>
+    db
+      .selectFrom("manifest")
+      .select(HEAD)
+      .where("repository_id", "=", repositoryId)
+      .where("digest", "=", digest),
+  ([manifest]): ManifestHead | undefined => manifest,
 );
 
 export async function findManifestByDigest(
@@ -49,17 +51,18 @@ export async function findManifestByDigest(
   repositoryId: number,
   digest: Digest,
 ): Promise<ManifestHead | undefined> {
-  const [manifest] = await manifestByDigest(db, { repositoryId, digest });
-  return manifest;
+  return manifestByDigest(db, { repositoryId, digest });
 }
 
-const manifestByTag = prepared((db, { repositoryId, tag }: { repositoryId: number; tag: TagName }) =>
-  db
-    .selectFrom("tag")
-    .innerJoin("manifest", "manifest.id", "tag.manifest_id")
-    .select(HEAD)
-    .where("tag.repository_id", "=", repositoryId)
-    .where("tag.name", "=", tag),
+const manifestByTag = remembered(
+  (db, { repositoryId, tag }: { repositoryId: number; tag: TagName }) =>
+    db
+      .selectFrom("tag")
+      .innerJoin("manifest", "manifest.id", "tag.manifest_id")
+      .select(HEAD)
+      .where("tag.repository_id", "=", repositoryId)
+      .where("tag.name", "=", tag),
+  ([manifest]): ManifestHead | undefined => manifest,
 );
 
 export async function findManifestByTag(
@@ -67,8 +70,7 @@ export async function findManifestByTag(
   repositoryId: number,
   tag: TagName,
 ): Promise<ManifestHead | undefined> {
-  const [manifest] = await manifestByTag(db, { repositoryId, tag });
-  return manifest;
+  return manifestByTag(db, { repositoryId, tag });
 }
 
 const manifestContent = prepared((db, { id }: { id: number }) =>

@@ -1,7 +1,7 @@
 import type { RegistryName, RepositoryName, RepositoryPath } from "../model/name.ts";
 import { type ApiToken, JOINED_TOKEN_COLUMNS, toJoinedApiToken } from "./accounts.ts";
 import type { Queries } from "./database.ts";
-import { prepared } from "./prepared.ts";
+import { remembered } from "./prepared.ts";
 import { REGISTRY_COLUMNS, type Registry, toRegistry } from "./registries.ts";
 import type { Repository } from "./repositories.ts";
 
@@ -15,7 +15,7 @@ export interface FoundPlace {
   credential: ApiToken | undefined;
 }
 
-const place = prepared(
+const place = remembered(
   (db, values: { registry: RegistryName; repository: RepositoryName; apiTokenId: number | null }) =>
     db
       .selectFrom("registry")
@@ -37,6 +37,27 @@ const place = prepared(
       .select(JOINED_TOKEN_COLUMNS)
       .where("registry.name", "=", values.registry)
       .where("registry.deleted_at", "is", null),
+  ([row]): FoundPlace | undefined => {
+    if (row === undefined) return undefined;
+    const registry = toRegistry(row);
+    const { repositoryId, repositoryName, tagCount, manifestCount, repositoryIsPublic } = row;
+    const repository =
+      repositoryId === null
+        ? undefined
+        : {
+            id: repositoryId,
+            registryId: registry.id,
+            name: repositoryName as RepositoryName,
+            tagCount: tagCount as number,
+            manifestCount: manifestCount as number,
+          };
+    return {
+      registry,
+      repository,
+      isPublic: registry.isPublic || repositoryIsPublic === 1,
+      credential: toJoinedApiToken(row),
+    };
+  },
 );
 
 /** What a path names, and a credential: every request of the data plane asks for both. `undefined`: no such registry. */
@@ -45,24 +66,5 @@ export async function findPlace(
   path: RepositoryPath,
   apiTokenId?: number,
 ): Promise<FoundPlace | undefined> {
-  const [row] = await place(db, { ...path, apiTokenId: apiTokenId ?? null });
-  if (row === undefined) return undefined;
-  const registry = toRegistry(row);
-  const { repositoryId, repositoryName, tagCount, manifestCount, repositoryIsPublic } = row;
-  const repository =
-    repositoryId === null
-      ? undefined
-      : {
-          id: repositoryId,
-          registryId: registry.id,
-          name: repositoryName as RepositoryName,
-          tagCount: tagCount as number,
-          manifestCount: manifestCount as number,
-        };
-  return {
-    registry,
-    repository,
-    isPublic: registry.isPublic || repositoryIsPublic === 1,
-    credential: toJoinedApiToken(row),
-  };
+  return place(db, { ...path, apiTokenId: apiTokenId ?? null });
 }

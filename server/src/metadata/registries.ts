@@ -3,7 +3,7 @@ import type { RegistryName } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { AccountUsage } from "../model/tier.ts";
 import type { Queries } from "./database.ts";
-import { prepared } from "./prepared.ts";
+import { prepared, remembered } from "./prepared.ts";
 import type { Subscription } from "./subscriptions.ts";
 
 export interface Registry {
@@ -60,13 +60,18 @@ export async function insertRegistry(
   return row && toRegistry(row);
 }
 
-const registryByName = prepared((db, { name }: { name: RegistryName }) =>
-  db.selectFrom("registry").select(REGISTRY_COLUMNS).where("name", "=", name).where("deleted_at", "is", null),
+const registryByName = remembered(
+  (db, { name }: { name: RegistryName }) =>
+    db
+      .selectFrom("registry")
+      .select(REGISTRY_COLUMNS)
+      .where("name", "=", name)
+      .where("deleted_at", "is", null),
+  ([row]) => row && toRegistry(row),
 );
 
 export async function findRegistryByName(db: Queries, name: RegistryName): Promise<Registry | undefined> {
-  const [row] = await registryByName(db, { name });
-  return row && toRegistry(row);
+  return registryByName(db, { name });
 }
 
 export async function findRegistryByUuid(db: Queries, uuid: string): Promise<Registry | undefined> {
@@ -276,37 +281,39 @@ export interface SubscribedRegistry {
   subscription: Subscription | undefined;
 }
 
-const subscribedOfAccount = prepared((db, { accountId }: { accountId: number }) =>
-  selectUsage(db)
-    .leftJoin("subscription", "subscription.account_id", "registry.account_id")
-    .select(REGISTRY_COLUMNS)
-    .select([
-      "subscription.tier_slug",
-      "subscription.created_at as subscribed_at",
-      "subscription.updated_at as subscription_updated_at",
-    ])
-    .groupBy("subscription.account_id")
-    .where("registry.account_id", "=", accountId)
-    .where("registry.deleted_at", "is", null)
-    .orderBy("registry.id"),
+const subscribedOfAccount = remembered(
+  (db, { accountId }: { accountId: number }) =>
+    selectUsage(db)
+      .leftJoin("subscription", "subscription.account_id", "registry.account_id")
+      .select(REGISTRY_COLUMNS)
+      .select([
+        "subscription.tier_slug",
+        "subscription.created_at as subscribed_at",
+        "subscription.updated_at as subscription_updated_at",
+      ])
+      .groupBy("subscription.account_id")
+      .where("registry.account_id", "=", accountId)
+      .where("registry.deleted_at", "is", null)
+      .orderBy("registry.id"),
+  (rows): SubscribedRegistry[] =>
+    rows.map((row) => {
+      const { tier_slug: tierSlug, subscribed_at: createdAt, subscription_updated_at: updatedAt } = row;
+      // All three are null, or none is.
+      const isSubscribed = tierSlug !== null && createdAt !== null && updatedAt !== null;
+      return {
+        registry: toRegistry(row),
+        usage: toUsage(row),
+        subscription: isSubscribed ? { tierSlug, createdAt, updatedAt } : undefined,
+      };
+    }),
 );
 
 /** As {@link listRegistriesWithUsage}, and what the account is subscribed to, in one query. */
 export async function listSubscribedRegistries(
   db: Queries,
   accountId: number,
-): Promise<SubscribedRegistry[]> {
-  const rows = await subscribedOfAccount(db, { accountId });
-  return rows.map((row) => {
-    const { tier_slug: tierSlug, subscribed_at: createdAt, subscription_updated_at: updatedAt } = row;
-    // All three are null, or none is.
-    const isSubscribed = tierSlug !== null && createdAt !== null && updatedAt !== null;
-    return {
-      registry: toRegistry(row),
-      usage: toUsage(row),
-      subscription: isSubscribed ? { tierSlug, createdAt, updatedAt } : undefined,
-    };
-  });
+): Promise<readonly SubscribedRegistry[]> {
+  return subscribedOfAccount(db, { accountId });
 }
 
 /** What an account has in all of its registries. */

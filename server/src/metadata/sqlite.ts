@@ -57,6 +57,7 @@ export async function openSqlite(path: string): Promise<Engine> {
       await flush.wait();
       flushed = Math.max(flushed, commits);
     },
+    commits: () => writer.commits,
     now: Date.now,
     async close() {
       await checkpointer[Symbol.asyncDispose]();

@@ -66,11 +66,11 @@ export function answerError(
   }
   if (request.raw.destroyed && !request.raw.complete) {
     // Nobody is there to read this; what arrived was kept as far as it could be.
-    request.log.info("the client went away in the middle of its request");
+    request.log.info({ reqId: request.id }, "the client went away in the middle of its request");
     reply.code(400).send({ errors: [{ code: "SIZE_INVALID", message: "the body was cut off" }] });
     return;
   }
-  request.log.error({ err: error }, "a data-plane request failed");
+  request.log.error({ reqId: request.id, err: error }, "a data-plane request failed");
   reply
     .code(500)
     .send({ errors: [{ code: "UNKNOWN", message: "internal error", detail: { requestId: request.id } }] });

@@ -25,7 +25,11 @@ export async function sendInChunks(
     raw.end();
   } catch (error) {
     if (!raw.headersSent) throw error;
-    if (!raw.destroyed) reply.log.error({ err: error }, "an answer was cut off: its bytes could not be read");
+    if (!raw.destroyed)
+      reply.log.error(
+        { reqId: reply.request.id, err: error },
+        "an answer was cut off: its bytes could not be read",
+      );
     raw.destroy();
   }
   return reply;
