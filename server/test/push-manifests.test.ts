@@ -440,6 +440,9 @@ describeOnBothDatabases("a push of a manifest", (database) => {
         "bytes that are no UTF-8",
         Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xc0, 0x80]), Buffer.from('"}')]),
       ],
+      ["a zero byte after JSON", `${image.content}\0`],
+      ["NaN for a size", String(image.content).replace(/"size":\d+/, '"size":NaN')],
+      ["a manifest with half a byte", String(image.content).replace(/"size":\d+/, '"size":0.5')],
       ["a manifest with a size beyond numbers", String(image.content).replace(/"size":\d+/, '"size":1e999')],
       ["a manifest with a negative size", String(image.content).replace(/"size":\d+/, '"size":-1')],
     ])("where it is %s", async (_, content) => {
