@@ -141,7 +141,7 @@ describeOnBothDatabases("what an account may upload at once", (database) => {
       let isAnswered = false;
       async function* endless() {
         while (!isAnswered) {
-          yield Buffer.alloc(10_000);
+          yield Buffer.alloc(256 * 1024);
           await sleep(20);
         }
       }
