@@ -178,17 +178,16 @@ function cutIfIdle({ raw }: FastifyRequest, reply: FastifyReply, socket: Socket)
 
 /**
  * A connection that is closed while a body arrives is reset, and the answer to it may be lost with it. So what is
- * answered before the body's end goes out at once, and the rest is read and dropped, within limits; a connection that was
- * to be closed is closed only then.
+ * answered before the body's end goes out at once, and the rest is read and dropped, within limits; a connection that its
+ * client wants closed is closed only then.
  */
 function readRestOfBody({ raw }: FastifyRequest, reply: FastifyReply): void {
   const { socket } = raw;
-  const closes = !reply.raw.shouldKeepAlive || reply.getHeader("connection") === "close";
-  if (closes) {
-    // For Node it is then a connection that stays open, whose body it drops by itself.
-    reply.removeHeader("connection");
-    reply.raw.shouldKeepAlive = true;
-  }
+  const closes = !reply.raw.shouldKeepAlive;
+  // For Node it is a connection that stays open, whose body it drops by itself. Fastify would close it for a body that
+  // was refused.
+  reply.removeHeader("connection");
+  reply.raw.shouldKeepAlive = true;
   raw.resume();
   const lastByte = socket.bytesRead + REST_BYTES;
   const lastMoment = performance.now() + REST_MS;

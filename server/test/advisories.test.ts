@@ -1,6 +1,6 @@
 /**
- * What went wrong in other registries, where no other test has the identifier in its name: `grep -rE "CVE-|GHSA-" test`
- * finds them all.
+ * What went wrong in other registries, where no other test has the identifier in its name: `grep -rE "CVE-|GHSA-|BIT-"
+ * test` finds them all.
  */
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { FUZZ_RUNS } from "./support/fuzz.ts";
 import { anImage } from "./support/images.ts";
 import { watchEngine } from "./support/moments.ts";
 import { expectRowsAndBytesToAgree } from "./support/recount.ts";
@@ -130,7 +131,7 @@ describeOnBothDatabases(
           const { status } = await registry.send("GET", url, { headers: { authorization } });
           expect([200, 401]).toContain(status);
         }),
-        { numRuns: 100 },
+        { numRuns: FUZZ_RUNS },
       );
       await expectRowsAndBytesToAgree(registry.backend);
     });

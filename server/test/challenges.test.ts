@@ -105,6 +105,37 @@ describe("a data-plane request with a token that does not do", () => {
     expectChallenge(await ask(`Bearer ${token}`), rest);
   });
 
+  describe.each(["pull", "push", "delete", "pull,push", "pull,delete"])("that is for %s", (granted) => {
+    test.each<[string, Method, (upload: string) => string]>([
+      ["push", "POST", () => "/v2/acme/app/blobs/uploads/"],
+      ["push", "POST", () => `/v2/acme/app/blobs/uploads/?digest=${digest}`],
+      ["push", "PATCH", (upload) => upload],
+      ["push", "PUT", (upload) => `${upload}?digest=${digest}`],
+      ["push", "GET", (upload) => upload],
+      ["push", "DELETE", (upload) => upload],
+      ["push", "PUT", () => "/v2/acme/app/manifests/v1"],
+      ["delete", "DELETE", () => "/v2/acme/app/manifests/v1"],
+      ["delete", "DELETE", () => `/v2/acme/app/blobs/${digest}`],
+      ["pull", "GET", () => `/v2/acme/app/blobs/${digest}`],
+      ["pull", "GET", () => "/v2/acme/app/tags/list"],
+      ["pull", "GET", () => `/v2/acme/app/referrers/${digest}`],
+    ])("may %s or not, and nothing else: %s", async (action, method, urlOf) => {
+      const pusher = await registry.tokenFor("acme/app", "push");
+      const upload = await registry.startUpload("acme/app", pusher);
+      const token = await registry.tokenFor("acme/app", granted);
+      const headers = { "content-type": "application/octet-stream" };
+      const answer = await registry.oci(method, urlOf(upload), token, { headers, body: "x" });
+      if (granted.split(",").includes(action)) {
+        expect(answer.status).not.toBe(401);
+      } else {
+        expect(answer.status).toBe(401);
+        expect(answer.headers["www-authenticate"]).toContain(',error="insufficient_scope"');
+        const { status, headers } = await registry.oci("GET", upload, pusher);
+        expect([status, headers.range]).toEqual([204, "0-0"]);
+      }
+    });
+  });
+
   test("for another action is sent for all that a mount needs", async () => {
     const token = await registry.tokenFor("acme/app", "pull");
     const answer = await registry.send("POST", `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/b`, {

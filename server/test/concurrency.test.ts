@@ -12,6 +12,7 @@ import {
   noise,
 } from "./support/images.ts";
 import { freshDatabase } from "./support/postgres.ts";
+import { Connection } from "./support/pusher.ts";
 import { expectCountersToBeRight } from "./support/recount.ts";
 import {
   type Answer,
@@ -22,6 +23,7 @@ import {
   startRegistry,
   type TestRegistry,
 } from "./support/registry.ts";
+import { type ServedRegistry, serveRegistry } from "./support/served-registry.ts";
 
 const MANY = 32;
 
@@ -261,6 +263,90 @@ describeOnBothDatabases(`${MANY} at once`, (database) => {
       for (const blob of image.blobs) await expectBlob(registry, token, "acme/needed", blob);
     } else {
       expect(codeOf(push)).toBe("MANIFEST_BLOB_UNKNOWN");
+    }
+  });
+});
+
+describeOnBothDatabases(`${MANY} clients at once of a server that keeps files`, (database) => {
+  let registry: ServedRegistry;
+  beforeAll(async () => {
+    registry = await serveRegistry({ database });
+  }, 120_000);
+  afterAll(() => registry[Symbol.asyncDispose]());
+  afterEach(async () => {
+    const { code, stdout } = await registry.boxyard("verify", "--full");
+    expect([code, stdout]).toEqual([0, "\u2713 rows and bytes agree\n"]);
+  });
+
+  async function clientOf(repository: string) {
+    const { authorization = "" } = await registry.authorized(repository, "pull,push");
+    const client = new Connection(registry.server.origin, authorization.replace("Bearer ", ""));
+    const at = `/v2/${repository}`;
+    return {
+      async pushBlob({ digest, content }: Content): Promise<number> {
+        const begun = await client.send("POST", `${at}/blobs/uploads/`);
+        if (begun.status !== 202) return begun.status;
+        const place = begun.headers.get("location") ?? "";
+        const half = content.length / 2;
+        const headers = { "content-type": "application/octet-stream" };
+        const chunk = await client.send("PATCH", place, { headers, body: content.subarray(0, half) });
+        if (chunk.status !== 202) return chunk.status;
+        const end = { headers, body: content.subarray(half) };
+        return (await client.send("PUT", `${place}?digest=${digest}`, end)).status;
+      },
+      async pushManifest({ mediaType, content }: Manifest, reference: string): Promise<number> {
+        const headers = { "content-type": mediaType };
+        return (await client.send("PUT", `${at}/manifests/${reference}`, { headers, body: content })).status;
+      },
+      async expectPulled(path: string, content: Buffer): Promise<void> {
+        const { status, body } = await client.send("GET", `${at}/${path}`);
+        expect([status, body.equals(content)], path).toEqual([200, true]);
+      },
+      send: client.send.bind(client),
+    };
+  }
+
+  test("who push the same blob all succeed, and it is whole", async () => {
+    const blob = contentOf(noise("pushed by all", 500_000));
+    const clients = [await clientOf("acme/blob"), await clientOf("acme/the/same/blob")];
+    const pushed = await many((number) => at(clients, number).pushBlob(blob));
+    expect(pushed).toEqual(pushed.map(() => 201));
+    for (const client of clients) await client.expectPulled(`blobs/${blob.digest}`, blob.content);
+  });
+
+  test("who push the same tag all succeed, one of them has it, and each manifest is there", async () => {
+    const client = await clientOf("acme/tag");
+    const images = Array.from({ length: MANY }, (_, seed) => anImage({ seed, layerBytes: 10_000 }));
+    const pushed = await many(async (number) => {
+      const { blobs, manifest } = at(images, number);
+      const statuses = await Promise.all(blobs.map((blob) => client.pushBlob(blob)));
+      return [...statuses, await client.pushManifest(manifest, "latest")];
+    });
+    expect(new Set(pushed.flat())).toEqual(new Set([201]));
+    const tagged = await client.send("GET", "/v2/acme/tag/manifests/latest");
+    expect(images.map(({ manifest }) => String(manifest.content))).toContain(String(tagged.body));
+    for (const { blobs, manifest } of images) {
+      await client.expectPulled(`manifests/${manifest.digest}`, manifest.content);
+      for (const { digest, content } of blobs) await client.expectPulled(`blobs/${digest}`, content);
+    }
+  });
+
+  test("who push different tags with shared layers all succeed, and all of it is there", async () => {
+    const client = await clientOf("acme/layers");
+    const [base, config] = [contentOf(noise("a base of all", 500_000)), aBlob("{ }")];
+    const own = Array.from({ length: MANY }, (_, number) => contentOf(noise(`own ${number}`, 20_000)));
+    const images = own.map((layer) => imageOf(config, [base, layer]));
+    const pushed = await many(async (number) => {
+      const blobs = [config, base, at(own, number)];
+      const statuses = await Promise.all(blobs.map((blob) => client.pushBlob(blob)));
+      return [...statuses, await client.pushManifest(at(images, number), `tag-${number}`)];
+    });
+    expect(new Set(pushed.flat())).toEqual(new Set([201]));
+    for (const [number, image] of images.entries()) {
+      await client.expectPulled(`manifests/tag-${number}`, image.content);
+    }
+    for (const { digest, content } of [config, base, ...own]) {
+      await client.expectPulled(`blobs/${digest}`, content);
     }
   });
 });

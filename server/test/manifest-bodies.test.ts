@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { documentOf } from "./support/documents.ts";
 import { openSocket } from "./support/raw-http.ts";
 import { mustBe, OWNER_TOKEN, startRegistry, type TestRegistry } from "./support/registry.ts";
-import { BUNDLE, bundleIfStale, serverProcesses } from "./support/server-process.ts";
+import { BUNDLE, bundleIfStale, peakMemoryOf, serverProcesses } from "./support/server-process.ts";
 
 const MIB = 1024 * 1024;
 const MEDIA_TYPE = "application/vnd.example+json";
@@ -153,7 +153,7 @@ describe("a server that 150 clients push 4 MiB to at once", () => {
     });
     const { token } = (await granted.json()) as { token: string };
 
-    const peak = () => memoryOf(server.child.pid, "VmHWM");
+    const peak = () => peakMemoryOf(server.child);
     const before = peak();
     // It is no JSON: what counts is that it was gathered to be looked at.
     const body = Buffer.alloc(4 * MIB, "x");
@@ -177,9 +177,3 @@ describe("a server that 150 clients push 4 MiB to at once", () => {
     await server.stop();
   }, 120_000);
 });
-
-/** Bytes, as the kernel counts them for a process. */
-function memoryOf(pid: number | undefined, what: "VmHWM"): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(new RegExp(`${what}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
-}

@@ -197,6 +197,34 @@ describeOnBothDatabases("a mount", (database) => {
     expect(await pulls("acme/d", secret)).toBe(false);
   });
 
+  test("from what may not be read is answered as one from what is not there, in every byte", async () => {
+    const owner = await registry.addAccount("private");
+    const hidden = aBlob();
+    const push = await registry.tokenFor("private/source", "pull,push", owner);
+    mustBe(201, await registry.pushBlob("private/source", hidden, push));
+    const sources = ["private/source", "private/nowhere", "nobody/source"];
+    const scopes = sources.map((source) => `${source}:pull`);
+    for (const token of [await tokenFor("acme/l:pull,push"), await tokenFor("acme/l:pull,push", ...scopes)]) {
+      const answers = await Promise.all(
+        sources.map(async (source) => {
+          const answer = await mount("acme/l", `mount=${hidden.digest}&from=${source}`, token);
+          return wholeOf(answer, source);
+        }),
+      );
+      expect(answers).toEqual(answers.map(() => answers[0]));
+      expect(answers[0]).toContain("202");
+    }
+    // Where the credential may read, and the token does not say so, neither tells what is there.
+    const token = await tokenFor("acme/l:pull,push");
+    const own = await Promise.all(
+      ["acme/source", "acme/absent"].map(async (source) =>
+        wholeOf(await mount("acme/l", `mount=${blob.digest}&from=${source}`, token), source),
+      ),
+    );
+    expect(own[0]).toContain("401");
+    expect(own[1]).toBe(own[0]);
+  });
+
   test("into a repository needs the right to push there", async () => {
     const token = await tokenFor("acme/e:pull", "acme/source:pull");
     const answer = await mount("acme/e", `mount=${blob.digest}&from=acme/source`, token);
@@ -206,3 +234,9 @@ describeOnBothDatabases("a mount", (database) => {
     expect(await pulls("acme/e")).toBe(false);
   });
 });
+
+/** Status, headers and body in one text, without the ids of this request and of what it began, and the name that it asked for. */
+function wholeOf({ status, headers, body }: Answer, source: string): string {
+  const text = JSON.stringify([status, { ...headers, date: "", "x-request-id": "" }, body.toString()]);
+  return text.replaceAll(headers["docker-upload-uuid"] ?? "no upload", "ID").replaceAll(source, "SOURCE");
+}

@@ -76,7 +76,7 @@ describe.each(ALL)("$method $path", (operation) => {
     await expectNothingChanged();
   });
 
-  test(`needs a token with ${scope}`, async () => {
+  test(`needs a token with ${scope} (BIT-gitea-2025-68944)`, async () => {
     const others = TOKEN_SCOPES.filter((other) => other !== scope);
     const answer = await call(operation, { token: await registry.tokenWithScopes(...others) });
     expectRefusal(answer, 403, "forbidden");

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FUZZ_RUNS } from "./support/fuzz.ts";
 import { anImage } from "./support/images.ts";
 import { expectRowsAndBytesToAgree } from "./support/recount.ts";
 import {
@@ -239,7 +240,7 @@ describeOnBothDatabases("the token service's OAuth2 form", (database) => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: FUZZ_RUNS },
     );
     await expectRowsAndBytesToAgree(registry.backend);
   });

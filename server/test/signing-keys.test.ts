@@ -140,6 +140,19 @@ describe("two servers on one database", () => {
     for (const server of [one, other]) expect(await pull(server, before)).toBe(200);
   });
 
+  test("rotate their keys in turns while both are asked, and no request fails", async () => {
+    let rotating = true;
+    const ask = async (signing: TestRegistry, verifying: TestRegistry) => {
+      const seen = new Set<number>();
+      while (rotating) seen.add(await pull(verifying, await signing.tokenFor("acme/app", "pull")));
+      return [...seen];
+    };
+    const asking = [ask(one, one), ask(one, other), ask(other, one), ask(other, other)];
+    for (const server of [one, other, one]) await rotate(server);
+    rotating = false;
+    expect(await Promise.all(asking)).toEqual([[200], [200], [200], [200]]);
+  });
+
   test("take a new key among tokens that name keys which nobody has", async () => {
     const sample = await one.tokenFor("acme/app", "pull");
     const forgeries = await Promise.all(Array.from({ length: 50 }, () => forged(sample)));

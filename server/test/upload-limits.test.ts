@@ -49,6 +49,16 @@ describeOnBothDatabases("what an account may upload at once", (database) => {
     expectRefusal(await begin(token, "acme/app", `?digest=${digest}`), "4 uploads");
   });
 
+  test("has a number, however many are begun at once", async () => {
+    const token = await start({ sessions: 3 });
+    for (let burst = 0; burst < 2; burst++) {
+      const answers = await Promise.all(Array.from({ length: 32 }, () => begin(token)));
+      const begun = answers.filter(({ status }) => status === 202);
+      for (const answer of answers) if (!begun.includes(answer)) expectRefusal(answer, "the limit is 3");
+      expect(begun).toHaveLength(burst === 0 ? 3 : 0);
+    }
+  });
+
   test("is not what another account uploads", async () => {
     const token = await start({ sessions: 1 });
     const stranger = await registry.tokenFor("other/app", "push", await registry.addAccount("other"));
@@ -131,7 +141,7 @@ describeOnBothDatabases("what an account may upload at once", (database) => {
       let isAnswered = false;
       async function* endless() {
         while (!isAnswered) {
-          yield Buffer.alloc(10_000);
+          yield Buffer.alloc(256 * 1024);
           await sleep(20);
         }
       }

@@ -27,26 +27,66 @@ export class UploadsUnderWay {
   readonly #limits: UnderWay;
   /** By account. */
   readonly #counts = new LRUCache<number, Count>({ max: MAX_COUNTS, ttl: COUNT_LIFE_MS });
+  /** Who is being counted, until it is done. */
+  readonly #counting = new Map<number, Promise<void>>();
+  /** What was let in and may not be in rows yet. */
+  readonly #beginning = new Set<Promise<unknown>>();
 
   constructor(limits: UnderWay) {
     this.#limits = limits;
   }
 
   /**
-   * Lets in what is wanted besides what the account has under way.
+   * Lets in bytes besides what the account has under way; without any, says whether there is room for what is there.
    * @throws {RegistryError} TOOMANYREQUESTS
    */
-  async admit(db: Database, accountId: number, wanted: Partial<UnderWay>): Promise<void> {
-    let count = this.#counts.get(accountId);
-    if (count === undefined || (!count.isExact && this.#refusal(sum(count, wanted)) !== undefined)) {
-      count = { ...(await countUploadSessions(db, accountId)), isExact: true };
-      this.#counts.set(accountId, count);
+  async admit(db: Database, accountId: number, stagedBytes: number): Promise<void> {
+    await this.#letIn(db, accountId, { sessions: 0, stagedBytes }, async () => {});
+  }
+
+  /**
+   * Begins one more session of the account, if there is room for it.
+   * @throws {RegistryError} TOOMANYREQUESTS
+   */
+  async begin<T>(db: Database, accountId: number, insert: () => Promise<T>): Promise<T> {
+    return this.#letIn(db, accountId, { sessions: 1, stagedBytes: 0 }, insert);
+  }
+
+  async #letIn<T>(db: Database, accountId: number, wanted: UnderWay, begin: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const count = this.#counts.get(accountId);
+      if (count === undefined) {
+        await this.#count(db, accountId);
+        continue;
+      }
+      const after = sum(count, wanted);
+      const refusal = this.#refusal(after);
+      if (refusal !== undefined) {
+        if (count.isExact) throw refusal;
+        this.#counts.delete(accountId);
+        continue;
+      }
+      // Many may ask at once: nothing is awaited between looking at the count and adding to it. It gets no younger.
+      this.#counts.set(accountId, { ...after, isExact: false }, { noUpdateTTL: true });
+      const begun = begin();
+      this.#beginning.add(begun);
+      try {
+        return await begun;
+      } finally {
+        this.#beginning.delete(begun);
+      }
     }
-    const after = sum(count, wanted);
-    const refusal = this.#refusal(after);
-    if (refusal !== undefined) throw refusal;
-    // No younger than it was counted.
-    this.#counts.set(accountId, { ...after, isExact: false }, { noUpdateTTL: true });
+  }
+
+  /** Counts what an account has in rows, once for all who ask meanwhile, when all that was let in is there. */
+  #count(db: Database, accountId: number): Promise<void> {
+    const count = async () => {
+      await Promise.allSettled(this.#beginning);
+      this.#counts.set(accountId, { ...(await countUploadSessions(db, accountId)), isExact: true });
+    };
+    const counting = this.#counting.get(accountId) ?? count().finally(() => this.#counting.delete(accountId));
+    this.#counting.set(accountId, counting);
+    return counting;
   }
 
   #refusal({ sessions, stagedBytes }: UnderWay): RegistryError | undefined {
@@ -63,7 +103,7 @@ export class UploadsUnderWay {
   }
 }
 
-function sum(count: UnderWay, { sessions = 0, stagedBytes = 0 }: Partial<UnderWay>): UnderWay {
+function sum(count: UnderWay, { sessions, stagedBytes }: UnderWay): UnderWay {
   return { sessions: count.sessions + sessions, stagedBytes: count.stagedBytes + stagedBytes };
 }
 

@@ -48,23 +48,24 @@ export async function startUpload(
   uploader: Uploader,
 ): Promise<UploadSession> {
   const { db, now } = backend;
-  await backend.underWay.admit(db, registry.accountId, { sessions: 1 });
-  const { result: session, onDisk } = await transactEarly(db, async (tx) => {
-    const repository = await putRepository(tx, registry.id, name, now());
-    const session: UploadSession = {
-      id: newUploadId(),
-      repositoryId: repository.id,
-      registryId: registry.id,
-      region: registry.region,
-      apiTokenId: uploader.apiTokenId,
-      writeTokenId: uploader.writeTokenId,
-      storageKey: newStorageKey(),
-      staged: NOTHING_STAGED,
-      expiresAt: now() + backend.uploadLifeMs,
-    };
-    await insertUploadSession(tx, session, now());
-    return session;
-  });
+  const insert = () =>
+    transactEarly(db, async (tx) => {
+      const repository = await putRepository(tx, registry.id, name, now());
+      const session: UploadSession = {
+        id: newUploadId(),
+        repositoryId: repository.id,
+        registryId: registry.id,
+        region: registry.region,
+        apiTokenId: uploader.apiTokenId,
+        writeTokenId: uploader.writeTokenId,
+        storageKey: newStorageKey(),
+        staged: NOTHING_STAGED,
+        expiresAt: now() + backend.uploadLifeMs,
+      };
+      await insertUploadSession(tx, session, now());
+      return session;
+    });
+  const { result: session, onDisk } = await backend.underWay.begin(db, registry.accountId, insert);
   // The row has to be on disk before the first byte, not before the answer: the flush runs while the client sends.
   // Who appends waits for it, and is who learns of a failure.
   const { begun } = backend;
@@ -110,7 +111,7 @@ export async function appendToUpload(
   { startsAt, length, algorithm }: Arriving & { algorithm: DigestAlgorithm },
 ): Promise<UploadSession> {
   if (startsAt !== undefined && startsAt !== session.staged.length) throw wrongOffset(session);
-  await backend.underWay.admit(backend.db, accountId, { stagedBytes: length ?? 0 });
+  await backend.underWay.admit(backend.db, accountId, length ?? 0);
   return alone(backend, session, () => append(backend, session, source, accountId, algorithm), source);
 }
 
@@ -209,7 +210,7 @@ async function append(
   };
   const keepInRoom = async (staged: Staged): Promise<void> => {
     await keep(staged);
-    await backend.underWay.admit(db, accountId, {});
+    await backend.underWay.admit(db, accountId, 0);
   };
   try {
     // The row that names the key is on disk before the first byte lies under it.

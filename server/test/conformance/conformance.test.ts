@@ -51,7 +51,11 @@ const OFF_IN_1_0 = {
     "missing-subject/referrers",
   ],
 };
-/** Everything that there is: no version turns on sparse manifests. */
+/**
+ * Everything that there is: no version turns on sparse manifests. A blob that was mounted without a source is then asked
+ * for by HEAD and GET, in both algorithms: a registry that answers such mounts with 202 has four results less, 1,028, and
+ * 858 instead of 862 in version 1.1.
+ */
 const MAXIMUM = {
   version: "dev",
   switches: { OCI_DATA_SPARSE: "true" },

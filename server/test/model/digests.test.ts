@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { digestAlgorithm, digestOf, parseDigest } from "../../src/model/digest.ts";
-import { anyText } from "../support/any-text.ts";
+import { anyText } from "../support/fuzz.ts";
 import { refusalOf } from "../support/refusals.ts";
 
 const HEX = "0f".repeat(32);

@@ -10,7 +10,7 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from "../../src/model/media-type.ts";
-import { anyText } from "../support/any-text.ts";
+import { anyText, FUZZ_RUNS } from "../support/fuzz.ts";
 import { refusalOf } from "../support/refusals.ts";
 
 const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
@@ -241,7 +241,7 @@ describe("a manifest", () => {
       fc.property(node, fc.constantFrom(OCI_MANIFEST, OCI_INDEX, "a/b", undefined), (document, type) => {
         refusal(document, type);
       }),
-      { numRuns: 300 },
+      { numRuns: 3 * FUZZ_RUNS },
     );
   });
 

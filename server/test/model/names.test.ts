@@ -10,7 +10,7 @@ import {
   RESERVED_REGISTRY_NAMES,
 } from "../../src/model/name.ts";
 import { newUploadId, parseUploadId } from "../../src/model/upload-id.ts";
-import { anyText } from "../support/any-text.ts";
+import { anyText } from "../support/fuzz.ts";
 import { refusalOf } from "../support/refusals.ts";
 
 const SHA256 = `sha256:${"0f".repeat(32)}`;

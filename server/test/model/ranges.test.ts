@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseContentRange, parseRange } from "../../src/model/range.ts";
-import { anyText } from "../support/any-text.ts";
+import { anyText } from "../support/fuzz.ts";
 
 const SIZE = 2048;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Access, parseScopes } from "../../src/model/scope.ts";
-import { anyText } from "../support/any-text.ts";
+import { anyText } from "../support/fuzz.ts";
 
 function repository(name: string, ...actions: string[]): Access {
   return { type: "repository", name, actions };

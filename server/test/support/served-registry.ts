@@ -10,7 +10,14 @@ import { REGIONS } from "../../src/model/region.ts";
 import { openBackend } from "../../src/registry/backend.ts";
 import { freshDatabase } from "./postgres.ts";
 import { type DatabaseName, OWNER_TOKEN } from "./registry.ts";
-import { BUNDLE, bundleIfStale, logOf, type RunningServer, serverProcesses } from "./server-process.ts";
+import {
+  BUNDLE,
+  bundleIfStale,
+  type Exit,
+  logOf,
+  type RunningServer,
+  serverProcesses,
+} from "./server-process.ts";
 
 export interface ServedRegistryOptions {
   database?: DatabaseName;
@@ -44,26 +51,40 @@ export async function serveRegistry({
     for (const name of others) await addRegistry(name, { dataDir, dbUrl });
     server = await processes.start(dataDir, settings);
   }
-  return new ServedRegistry(server, folder, resources.move());
+  const boxyard = (words: string[]) =>
+    processes.run(words, { BOXYARD_DATA: dataDir, ...(dbUrl && { BOXYARD_DB_URL: dbUrl }) }).exit;
+  return new ServedRegistry(server, boxyard, folder, resources.move());
 }
 
 export class ServedRegistry implements AsyncDisposable {
   readonly server: RunningServer;
   /** The host as an image's name has it. */
   readonly host: string;
+  readonly #boxyard: (words: string[]) => Promise<Exit>;
   readonly #folder: string;
   readonly #resources: AsyncDisposableStack;
   #homes = 0;
   #log = "";
 
-  constructor(server: RunningServer, folder: string, resources: AsyncDisposableStack) {
+  constructor(
+    server: RunningServer,
+    boxyard: (words: string[]) => Promise<Exit>,
+    folder: string,
+    resources: AsyncDisposableStack,
+  ) {
     this.server = server;
+    this.#boxyard = boxyard;
     this.host = new URL(server.origin).host;
     this.#folder = folder;
     this.#resources = resources;
     server.child.stdout?.on("data", (chunk: Buffer) => {
       this.#log += chunk;
     });
+  }
+
+  /** What `boxyard` says to these words, beside the server. */
+  boxyard(...words: string[]): Promise<Exit> {
+    return this.#boxyard(words);
   }
 
   /** A new home that is not logged in. Its path is in lower case, as names of local images have to be. */

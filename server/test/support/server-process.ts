@@ -1,6 +1,7 @@
 /** The server as a process: started, watched and stopped from outside, as its user would. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const SERVER = join(import.meta.dirname, "../..");
@@ -89,6 +90,12 @@ export function serverProcesses(home: string, entry = join(SERVER, "src/main.ts"
       for (const child of running) child.kill("SIGKILL");
     },
   };
+}
+
+/** The most memory that a process has had so far, in bytes, as the kernel counts it. */
+export function peakMemoryOf({ pid }: ChildProcess): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
 /** The entries of a log, which is JSON lines. */
