@@ -108,7 +108,7 @@ describe("on disk", () => {
     });
 
     const firstSeal = store.seal(first, { length: 9 });
-    await vi.waitFor(() => expect(syncs).toHaveLength(1));
+    await vi.waitFor(() => expect(syncs).toHaveLength(1), { timeout: 30_000 });
     await store.append(second, NOTHING_STAGED, sourceOf(randomBytes(9)), keepNothing);
     let sealed = false;
     const secondSeal = store.seal(second, { length: 9 }).then(() => {
@@ -116,7 +116,7 @@ describe("on disk", () => {
     });
     syncs[0]?.resolve();
     await firstSeal;
-    await vi.waitFor(() => expect(syncs).toHaveLength(2));
+    await vi.waitFor(() => expect(syncs).toHaveLength(2), { timeout: 30_000 });
     expect(sealed).toBe(false);
     syncs[1]?.resolve();
     await secondSeal;
@@ -419,7 +419,7 @@ describe("an upload in progress", () => {
     for (let count = 1; count <= 7; count++) {
       source.push(Buffer.alloc(10));
       const landed = () => calls.filter((call) => call.startsWith("writev"));
-      await vi.waitFor(() => expect(landed()).toHaveLength(count));
+      await vi.waitFor(() => expect(landed()).toHaveLength(count), { timeout: 30_000 });
       now += 1000;
     }
     source.push(null);
@@ -497,14 +497,14 @@ describe("a reader", () => {
     const whole = await store.read(key);
     expect(disk.openHandles()).toBe(1);
     await buffer(whole);
-    await vi.waitFor(() => expect(disk.openHandles()).toBe(0));
+    await vi.waitFor(() => expect(disk.openHandles()).toBe(0), { timeout: 30_000 });
 
     const unread = await store.read(key);
     unread.destroy();
-    await vi.waitFor(() => expect(disk.openHandles()).toBe(0));
+    await vi.waitFor(() => expect(disk.openHandles()).toBe(0), { timeout: 30_000 });
 
     for await (const _ of await store.read(key)) break;
-    await vi.waitFor(() => expect(disk.openHandles()).toBe(0));
+    await vi.waitFor(() => expect(disk.openHandles()).toBe(0), { timeout: 30_000 });
   });
 
   test("closes its file when what it sends is not taken", async () => {

@@ -76,11 +76,11 @@ describeOnBothDatabases("API tokens", (database) => {
       const { json } = await registry.api("GET", "/api/v1/tokens?per_page=1", { token });
       return json.tokens[0].last_used_at ?? undefined;
     };
-    const first = await vi.waitUntil(lastUse);
+    const first = await vi.waitUntil(lastUse, { timeout: 30_000 });
     expect(first).toEqual(TIME);
     expect(await lastUse()).toBe(first);
     registry.passSeconds(3601);
-    await vi.waitUntil(async () => (await lastUse()) > first);
+    await vi.waitUntil(async () => (await lastUse()) > first, { timeout: 30_000 });
   });
 
   test.each<[string[], [number, number, number, number]]>([
