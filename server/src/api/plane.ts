@@ -5,7 +5,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import type { AccessContext } from "../auth/access.ts";
-import { setBudget } from "../auth/management-access.ts";
+import { hasBudget, setBudget } from "../auth/management-access.ts";
 import type { Backend } from "../registry/backend.ts";
 import type { Health } from "../registry/health.ts";
 import { accountRoutes } from "./account.ts";
@@ -110,8 +110,8 @@ export function managementPlane(app: FastifyInstance, context: ApiContext): void
         const { rateLimiter, backend } = context;
         if (rateLimiter !== undefined) {
           // Whoever is not known by the time of the answer is not counted.
-          plane.addHook("onRequest", (_request, reply, done) => {
-            setBudget(reply, rateLimiter.fullBudget(backend.now()));
+          plane.addHook("onSend", (_request, reply, _payload, done) => {
+            if (!hasBudget(reply)) setBudget(reply, rateLimiter.fullBudget(backend.now()));
             done();
           });
         }

@@ -115,6 +115,10 @@ export function setBudget(reply: FastifyReply, { limit, remaining, resetsAt }: B
   reply.header("ratelimit-reset", Math.ceil(resetsAt / 1000));
 }
 
+export function hasBudget(reply: FastifyReply): boolean {
+  return reply.hasHeader("ratelimit-limit");
+}
+
 /**
  * @throws {RegistryError} TOOMANYREQUESTS
  */
