@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { emptyHidden } from "../src/gc/hidden.ts";
 import { workOnRuns } from "../src/gc/run.ts";
 import { transactRelaxed } from "../src/metadata/database.ts";
 import { MemoryBlobStore } from "../src/storage/memory.ts";
 import { anImage, anIndex, contentOf } from "./support/images.ts";
+import { type Moment, watchEngine } from "./support/moments.ts";
 import {
   type Answer,
   aBlob,
@@ -228,6 +230,31 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       await registry.createRegistry("acme");
       mustBe(201, await registry.pushBlob("acme/app", aBlob()));
     });
+  });
+
+  it("of a registry's deletion tells a push that was let in before that the registry is gone", async () => {
+    let meanwhile: (() => Promise<void>) | undefined;
+    const atItsBeginning = async ({ when, what }: Moment): Promise<void> => {
+      if (when !== "before" || what !== "begin" || meanwhile === undefined) return;
+      const work = meanwhile;
+      meanwhile = undefined;
+      await work();
+    };
+    await using other = await startRegistry({
+      database,
+      background: false,
+      watchEngine: (engine) => watchEngine(engine, database, atItsBeginning),
+    });
+    await other.createRegistry("acme");
+    const token = await other.tokenFor("acme/app");
+    meanwhile = async () => {
+      mustBe(204, await other.api("DELETE", "/v2/registry"));
+      while ((await emptyHidden(other.backend, 50)) > 0);
+    };
+
+    const answer = await other.pushBlob("acme/app", aBlob(), token);
+
+    expect([answer.status, codeOf(answer)]).toEqual([404, "NAME_UNKNOWN"]);
   });
 
   it.each([

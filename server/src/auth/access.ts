@@ -110,7 +110,8 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
     if (entry !== undefined && registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);
     }
-    const actions = place === undefined ? [] : allowedActions(credential, place, entry?.actions ?? ["*"]);
+    // Without a JWT nothing but pulling: no row says that such a caller pushes, so that no answer promises him anything.
+    const actions = place === undefined ? [] : allowedActions(credential, place, entry?.actions ?? ["pull"]);
     if (place === undefined || !actions.includes(action)) {
       throw refuse(insufficient, token && "insufficient_scope");
     }

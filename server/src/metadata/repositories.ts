@@ -1,4 +1,5 @@
 import type { Digest } from "../model/digest.ts";
+import { RegistryError } from "../model/errors.ts";
 import type { RepositoryName, RepositoryPath } from "../model/name.ts";
 import type { Region } from "../model/region.ts";
 import type { Queries } from "./database.ts";
@@ -39,7 +40,10 @@ export async function findRepository(
   return repository;
 }
 
-/** The repository of that name, made if there is none. One without manifests is listed nowhere. */
+/**
+ * The repository of that name, made if there is none. One without manifests is listed nowhere.
+ * @throws {RegistryError} NAME_UNKNOWN, where the registry has been deleted
+ */
 export async function putRepository(
   db: Queries,
   registryId: number,
@@ -49,6 +53,14 @@ export async function putRepository(
   for (;;) {
     const found = await findRepository(db, registryId, name);
     if (found !== undefined) return found;
+    const registry = await db
+      .selectFrom("registry")
+      .select("id")
+      .where("id", "=", registryId)
+      .where("deleted_at", "is", null)
+      .forKeyShare()
+      .executeTakeFirst();
+    if (registry === undefined) throw new RegistryError("NAME_UNKNOWN", "the registry was deleted just now");
     const row = await db
       .insertInto("repository")
       .values({ registry_id: registryId, name, created_at: now, updated_at: now, deleted_at: null })
