@@ -187,6 +187,21 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
       mustBe(201, await registry.pushBlob("acme/app", aBlob()));
     });
 
+    it("tells nobody who is about to push what exists, until he has a token that may", async () => {
+      const withheld = await registry.tokenFor("acme/app", "pull,push");
+      const { blobs } = anImage();
+      const urls = ["manifests/v1", `blobs/${blobs[0]?.digest}`].map((path) => `/v2/acme/app/${path}`);
+      for (const url of urls) {
+        expect((await registry.oci("HEAD", url, withheld)).status).toBe(403);
+        mustBe(200, await registry.oci("GET", url, withheld));
+        mustBe(200, await registry.oci("HEAD", url, await registry.tokenFor("acme/app", "pull")));
+      }
+      everybodyLeaves();
+      expect((await ended(uuid)).status).toBe("succeeded");
+      const read = await registry.tokenFor("acme/app", "pull,push");
+      for (const url of urls) mustBe(200, await registry.oci("HEAD", url, read));
+    });
+
     it("refuses deletes, and says which run is in their way (CVE-2026-41888)", async () => {
       const digest = anImage().manifest.digest;
       for (const url of ["tags/v1", `digests/${digest}`]) {

@@ -174,11 +174,12 @@ async function issueToken(
   const expiresAt = Math.min(issuedAt + lifeMs, credential?.expiresAt ?? Number.POSITIVE_INFINITY);
   const grants = await recordWriteToken(backend, decided, { id, expiresAt });
 
-  const access = grants.map(({ path, registry, actions }) => ({
+  const access = grants.map(({ path, registry, actions, withheld }) => ({
     type: "repository" as const,
     name: presentPath(path),
     actions,
     registryId: registry.id,
+    ...(withheld && { withheld }),
   }));
   const catalog = credential !== undefined && opensCatalog(credential) && requested.some(isCatalog);
   const token = await jwts.sign({ id, apiTokenId: credential?.id, access, catalog, expiresAt });

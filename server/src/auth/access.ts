@@ -98,14 +98,19 @@ export function requireAccess(context: AccessContext, action: Action, { afterExp
     const credential = basic ?? (await requireCredential(context, token, place, refuse));
     const registry = place?.registry;
     const entry = token?.access.find(({ name }) => name === presentPath(path));
-    const insufficient = `the token does not allow ${action} in ${presentPath(path)}`;
-    if (token !== undefined && !entry?.actions.includes(action)) {
+    // Who looks before he pushes relies on what he is told, and a token that was withheld is no ground for that: the run
+    // goes on with what nobody is promised.
+    const looksBeforePush = request.method === "HEAD" && entry?.withheld === true;
+    const needed = looksBeforePush ? "push" : action;
+    const insufficient = `the token does not allow ${needed} in ${presentPath(path)}`;
+    if (token !== undefined && !entry?.actions.includes(needed)) {
       // The token was asked for while a run kept writes out: another one would be no better.
-      if (registry?.readOnly && registry.id === entry?.registryId && action !== "pull") {
+      if (registry?.readOnly && registry.id === entry?.registryId && needed !== "pull") {
         const run = await findActiveGarbageCollection(db, registry.id);
         throw pausedBy(registry.name, run?.uuid);
       }
-      throw refuse(insufficient, "insufficient_scope");
+      const scope = challengeScope(path, needed, request.query);
+      throw refusalOf(context, request, reply, scope)(insufficient, "insufficient_scope");
     }
     if (entry !== undefined && registry?.id !== entry.registryId) {
       throw new RegistryError("NAME_UNKNOWN", `there is no registry ${path.registry}`);

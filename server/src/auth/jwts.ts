@@ -41,6 +41,8 @@ export interface GrantedAccess {
   name: string;
   actions: readonly Action[];
   registryId: number;
+  /** Pushing was asked for as well, while a run of garbage collection kept it out. */
+  withheld?: true;
 }
 
 /** What a data-plane JWT says. Times are milliseconds since 1970. */

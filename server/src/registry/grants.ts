@@ -21,6 +21,8 @@ export interface Grant {
   path: RepositoryPath;
   registry: Registry;
   actions: readonly Action[];
+  /** Whether writing was asked for, and left out because the registry takes no pushes now. */
+  withheld?: true;
 }
 
 /** Which actions the caller has in a repository, of those that were asked for. */
@@ -90,12 +92,13 @@ export async function recordWriteToken(
     return ids;
   });
   return grants
-    .map((grant) =>
-      writable.has(grant.registry.id)
-        ? grant
-        : { ...grant, actions: grant.actions.filter((action) => !writes(action)) },
-    )
+    .map((grant) => (writable.has(grant.registry.id) ? grant : withhold(grant)))
     .filter(({ actions }) => actions.length > 0);
+}
+
+function withhold(grant: Grant): Grant {
+  const actions = grant.actions.filter((action) => !writes(action));
+  return actions.length === grant.actions.length ? grant : { ...grant, actions, withheld: true };
 }
 
 export function writes(action: Action): boolean {
