@@ -272,6 +272,38 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
     expect([answer.status, codeOf(answer)]).toEqual([404, "NAME_UNKNOWN"]);
   });
 
+  it("of one registry goes on while another's has much to do", async () => {
+    let seconds = () => {};
+    await using other = await startRegistry({
+      database,
+      background: false,
+      watchEngine: (engine) => watchEngine(engine, database, () => seconds()),
+    });
+    for (const name of ["large", "small"])
+      mustBe(201, await other.api("POST", "/v2/registries", { body: { name } }));
+    const token = await other.tokenFor("large/app", "pull,push");
+    for (let blob = 0; blob < 60; blob++) mustBe(201, await other.pushBlob("large/app", aBlob(), token));
+    other.passSeconds(16 * 60);
+    for (const name of ["large", "small"]) {
+      const path = `/v2/registries/${name}/garbage-collection`;
+      mustBe(201, await other.api("POST", path, { body: { type: BLOBS } }));
+    }
+    // A slow database.
+    seconds = () => other.passSeconds(0.3);
+    const statusOf = async (name: string) =>
+      (await other.api("GET", `/v2/registries/${name}/garbage-collections`)).json.garbage_collections[0]
+        .status;
+
+    await workOnRuns(other.backend);
+    await workOnRuns(other.backend);
+    expect([await statusOf("large"), await statusOf("small")]).toEqual([
+      "deleting unreferenced blobs",
+      "succeeded",
+    ]);
+    while ((await workOnRuns(other.backend)) > 0);
+    expect(await statusOf("large")).toBe("succeeded");
+  });
+
   it.each([
     "requested",
     "waiting for write JWTs to expire",

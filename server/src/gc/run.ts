@@ -46,6 +46,8 @@ const LINKS_PER_STEP = 50;
 /** However long write tokens live, a registry is not kept read-only for longer than this before the scan. */
 const LONGEST_WAIT_MS = 30 * 60 * 1000;
 const MAX_FAILURES = 5;
+/** How long one run is worked on before another that waits has its turn. */
+const TURN_MS = 1000;
 /** Another process takes a run over when the one that works on it has not been heard of for so long. */
 const LEASE_MS = 30_000;
 const WAIT_POLL_MS = 500;
@@ -134,7 +136,7 @@ export async function getActiveGarbageCollection(
 }
 
 /**
- * Takes one active run as far as it goes now. Returns how many steps that were: 0 where there was no run to take. Where a
+ * Takes one active run as far as it goes now, or until its turn is over. Returns how many steps that were: 0 where there was no run to take. Where a
  * run stands was promised to nobody: after a power cut it goes on from an earlier state, and pushes need not wait for
  * more flushes.
  */
@@ -143,7 +145,7 @@ export async function workOnRuns(backend: Backend): Promise<number> {
   const taken = await transactInBackground(db, (tx) => takeGarbageCollection(tx, now(), now() + LEASE_MS));
   if (taken === undefined) return 0;
   let steps = 0;
-  let leasedAt = now();
+  const takenAt = now();
   for (let run: GarbageCollection | undefined = taken; run !== undefined && isActive(run.status); steps++) {
     let next: GarbageCollectionStatus;
     try {
@@ -159,9 +161,10 @@ export async function workOnRuns(backend: Backend): Promise<number> {
     else if (run.status === "waiting for write JWTs to expire") {
       await transactInBackground(db, (tx) => leaseGarbageCollection(tx, taken.id, now() + WAIT_POLL_MS));
       return steps;
-    } else if (now() - leasedAt > LEASE_MS / 3) {
-      leasedAt = now();
-      await transactInBackground(db, (tx) => leaseGarbageCollection(tx, taken.id, leasedAt + LEASE_MS));
+    } else if (now() - takenAt >= TURN_MS) {
+      // The run that has waited longest is taken next.
+      await transactInBackground(db, (tx) => leaseGarbageCollection(tx, taken.id, now()));
+      return steps + 1;
     }
     run = await findGarbageCollection(db, taken.id);
   }
