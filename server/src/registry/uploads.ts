@@ -69,9 +69,11 @@ export async function startUpload(
   // The row has to be on disk before the first byte, not before the answer: the flush runs while the client sends.
   // Who appends waits for it, and is who learns of a failure.
   const { begun } = backend;
-  const forget = () => begun.delete(session.id);
   begun.set(session.id, onDisk);
-  onDisk.then(forget, forget);
+  onDisk.then(
+    () => begun.delete(session.id),
+    () => {},
+  );
   return session;
 }
 
