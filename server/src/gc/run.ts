@@ -136,9 +136,9 @@ export async function getActiveGarbageCollection(
 }
 
 /**
- * Takes one active run as far as it goes now, or until its turn is over. Returns how many steps that were: 0 where there was no run to take. Where a
- * run stands was promised to nobody: after a power cut it goes on from an earlier state, and pushes need not wait for
- * more flushes.
+ * Takes one active run as far as it goes now, or until its turn is over. Returns how many steps that were: 0 where there
+ * was no run to take. Where a run stands was promised to nobody: after a power cut it goes on from an earlier state, and
+ * pushes need not wait for more flushes.
  */
 export async function workOnRuns(backend: Backend): Promise<number> {
   const { db, now } = backend;
