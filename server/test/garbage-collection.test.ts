@@ -196,10 +196,18 @@ describe.each(DATABASES)("garbage collection on %s", (database) => {
         mustBe(200, await registry.oci("GET", url, withheld));
         mustBe(200, await registry.oci("HEAD", url, await registry.tokenFor("acme/app", "pull")));
       }
-      everybodyLeaves();
-      expect((await ended(uuid)).status).toBe("succeeded");
-      const read = await registry.tokenFor("acme/app", "pull,push");
-      for (const url of urls) mustBe(200, await registry.oci("HEAD", url, read));
+      const run = `/v2/registry/acme/garbage-collection/${uuid}`;
+      mustBe(200, await registry.api("PUT", run, { body: { cancel: true } }));
+      await ended(uuid);
+      const writing = await registry.tokenFor("acme/app", "pull,push");
+      for (const url of urls) {
+        const refused = await registry.oci("HEAD", url, withheld);
+        expect([refused.status, refused.headers["www-authenticate"]]).toEqual([
+          401,
+          expect.stringContaining('scope="repository:acme/app:pull,push",error="insufficient_scope"'),
+        ]);
+        mustBe(200, await registry.oci("HEAD", url, writing));
+      }
     });
 
     it("refuses deletes, and says which run is in their way (CVE-2026-41888)", async () => {
