@@ -36,6 +36,7 @@ export function watchEngine(engine: Engine, database: "SQLite" | "PostgreSQL", w
     name: engine.name,
     dialect: watchDialect(engine.dialect, database, watcher),
     durable: () => around(watcher, { what: "flush" }, () => engine.durable()),
+    ...(engine.commits && { commits: () => engine.commits?.() }),
     now: () => engine.now(),
     close: () => engine.close(),
   };
