@@ -11,7 +11,7 @@ import type { Backend } from "../registry/backend.ts";
 import { deleteManifest, getManifest, pushManifest } from "../registry/manifests.ts";
 import { deleteTag } from "../registry/tags.ts";
 import { matchesEtag, parsePrecondition } from "./etag.ts";
-import { gatherManifest, ManifestBodies } from "./manifest-bodies.ts";
+import { gatherManifest, ManifestBodies, memoryOf } from "./manifest-bodies.ts";
 
 /** What fits, with tags of any length, into the headers of a request and of its answer. */
 const MAX_TAGS = 50;
@@ -84,6 +84,7 @@ export function manifestRoutes(app: FastifyInstance, context: AccessContext & { 
     "/:name/manifests/:reference",
     { onRequest: requireAccess(context, "push") },
     async (request, reply) => {
+      using _memory = memoryOf(request.body);
       const reference = parseReference(request.params.reference);
       const tags = parseTags(request, reference);
       const precondition = parsePrecondition(request);
